@@ -1,0 +1,186 @@
+//! Commands: one file each. stdout is data, stderr is for people.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the part of tamis that talks to people"
+)]
+
+mod check;
+mod explain;
+mod funnel;
+mod ops;
+mod run;
+mod schema;
+mod task;
+#[cfg(feature = "train")]
+mod training;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::ConfigErrors;
+use crate::exec::ExecError;
+use crate::plan::lower::LowerError;
+use crate::read::ReadError;
+use crate::store::StoreError;
+
+/// From raw web text to training shards and a trained model, from one TOML file.
+#[derive(Parser)]
+#[command(name = "tamis", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a pipeline, or go on where an earlier run stopped.
+    Run(run::Run),
+    /// Check a pipeline file: keys, types, ops, models, SQL; reads no input.
+    Check(check::Check),
+    /// Show the plan of a pipeline: phases, exchanges, tasks.
+    Explain(explain::Explain),
+    /// List the ops, or show one with its settings, signals and reasons.
+    Ops(ops::Ops),
+    /// Print the JSON schema of a pipeline file.
+    Schema(schema::Schema),
+    /// Run one task of a plan (what clusters call).
+    #[command(hide = true)]
+    Task(task::Task),
+}
+
+/// What a failure means to the caller, as an exit code (after `sysexits.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// 1: a bug.
+    Bug,
+    /// 2: the pipeline or the arguments are wrong.
+    Usage,
+    /// 65: the data or the files are; the same again will fail again.
+    Data,
+    /// 75: worth another try.
+    Temporary,
+}
+
+impl Exit {
+    fn of(error: &anyhow::Error) -> Self {
+        for cause in error.chain() {
+            if cause.is::<ConfigErrors>() || cause.is::<Usage>() {
+                return Self::Usage;
+            }
+            if let Some(LowerError::Config(_)) = cause.downcast_ref::<LowerError>() {
+                return Self::Usage;
+            }
+            if let Some(error) = cause.downcast_ref::<ExecError>() {
+                return match error {
+                    ExecError::Unbalanced { .. } => Self::Bug,
+                    error if error.retryable() => Self::Temporary,
+                    _ => Self::Data,
+                };
+            }
+            if let Some(error) = cause.downcast_ref::<StoreError>() {
+                return if error.retryable() { Self::Temporary } else { Self::Data };
+            }
+            if cause.is::<ReadError>() {
+                return Self::Data;
+            }
+            #[cfg(feature = "train")]
+            if cause.is::<crate::train::TrainError>() {
+                return Self::Data;
+            }
+        }
+        Self::Bug
+    }
+
+    fn code(self) -> u8 {
+        match self {
+            Self::Bug => 1,
+            Self::Usage => 2,
+            Self::Data => 65,
+            Self::Temporary => 75,
+        }
+    }
+}
+
+/// Arguments that do not fit together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Runs the program; never panics on bad input.
+#[must_use]
+pub fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("TAMIS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour())
+        .without_time()
+        .with_target(false)
+        .init();
+    crate::read::silence_caught_panics();
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Ops(command) => command.run(),
+        Command::Schema(command) => command.run(),
+        Command::Task(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(Exit::of(&error).code())
+        }
+    }
+}
+
+fn report(error: &anyhow::Error) {
+    let config = error.chain().find_map(|cause| {
+        cause.downcast_ref::<ConfigErrors>().or_else(|| match cause.downcast_ref::<LowerError>() {
+            Some(LowerError::Config(errors)) => Some(errors),
+            _ => None,
+        })
+    });
+    match config {
+        Some(errors) => eprint!("{}", errors.render(colour(), 100)),
+        None => eprintln!("error: {error:#}"),
+    }
+}
+
+/// Whether messages may be in colour.
+fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// `tamis ops | head` is no error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Prints to stdout; a closed pipe is an error to return, not a panic.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Form of a command's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum OutputFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}

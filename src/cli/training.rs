@@ -1,0 +1,130 @@
+//! The end of `tamis run`: training on the shards.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{OutputFormat, print};
+use crate::config::train::{TrainConfig, TrainSettings};
+use crate::exec::engine::Engine;
+use crate::exec::manifest::{Manifest, Role};
+use crate::exec::summary::grouped;
+use crate::plan::PhaseKind;
+use crate::train::{self, Event, TokenSet, TrainReport};
+
+/// Trains as `[train]` says on the shards of a run that is complete.
+pub(super) fn train(
+    config: &TrainConfig,
+    engine: &Engine,
+    format: OutputFormat,
+) -> anyhow::Result<()> {
+    let (store, plan) = (&engine.store, &engine.plan);
+    let Some(tokens) = &plan.tokens else { return Ok(()) };
+    let settings = config.resolve(tokens.sequence_length as usize, tokens.vocab_size)?;
+    let mut set = TokenSet {
+        store,
+        train: Vec::new(),
+        validation: Vec::new(),
+        vocab_size: tokens.vocab_size,
+        sequence_length: tokens.sequence_length as usize,
+    };
+    // What the training depends on: its settings and the bytes of the shards.
+    let mut identity = serde_json::to_string(&settings)?;
+    for (index, phase) in plan.phases.iter().enumerate() {
+        if !matches!(phase.kind, PhaseKind::Shard { .. }) {
+            continue;
+        }
+        for task in 0..phase.tasks {
+            let Some(manifest) = Manifest::load(store, phase, index, task)? else { continue };
+            for output in manifest.outputs.iter().filter(|output| output.role == Role::Shard) {
+                identity.push_str(&output.written.xxh3);
+                let path = &output.written.path;
+                let Some(prefix) = path.strip_suffix(".bin") else { continue };
+                let validation = prefix.starts_with("tokens/validation_");
+                let list = if validation { &mut set.validation } else { &mut set.train };
+                list.push(prefix.to_owned());
+            }
+        }
+    }
+    let digest = format!("{:032x}", xxh3_128(identity.as_bytes()));
+    let mut bar = Bar::new(&settings, format);
+    let report = train::train(&settings, &set, store, &digest, &mut |event| bar.show(&event))?;
+    bar.bar.finish_and_clear();
+    store.put("train.json", serde_json::to_vec_pretty(&report)?.into())?;
+    match format {
+        OutputFormat::Text => print(&text(&report)),
+        OutputFormat::Json => print(&format!("{}\n", serde_json::to_string_pretty(&report)?)),
+    }
+}
+
+fn text(report: &TrainReport) -> String {
+    let verdict = if report.validation_loss < report.unigram_loss { "below" } else { "NOT below" };
+    format!(
+        "trained {} parameters for {} steps on {} tokens: training loss {:.3}\n\
+         validation loss {:.3} nats a token, {verdict} the unigram model's {:.3}; checkpoint {}\n",
+        grouped(report.parameters),
+        grouped(report.steps),
+        grouped(report.tokens),
+        report.train_loss,
+        report.validation_loss,
+        report.unigram_loss,
+        report.checkpoint,
+    )
+}
+
+/// The progress of a training: a bar on a terminal, a line now and then elsewhere.
+struct Bar {
+    bar: ProgressBar,
+    lines: bool,
+    validation: Option<f64>,
+    report_every: u64,
+}
+
+impl Bar {
+    fn new(settings: &TrainSettings, format: OutputFormat) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target =
+            if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(settings.steps), target);
+        if let Ok(style) = ProgressStyle::with_template(
+            "     train {bar:24} {pos}/{len} steps  {elapsed} (ETA {eta})  {msg}",
+        ) {
+            bar.set_style(style);
+        }
+        Self {
+            bar,
+            lines: !terminal && format == OutputFormat::Text,
+            validation: None,
+            report_every: settings.steps.div_ceil(10).max(1),
+        }
+    }
+
+    fn show(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Started { parameters, non_embedding, steps, device, resumed_from } => {
+                let from = resumed_from
+                    .map_or(String::new(), |step| format!(", going on from step {step}"));
+                eprintln!(
+                    "training {} parameters ({} without embeddings) for {steps} steps on {device}{from}",
+                    grouped(*parameters),
+                    grouped(*non_embedding),
+                );
+                self.bar.set_position(resumed_from.unwrap_or(0));
+            }
+            Event::Step { step, loss, learning_rate, tokens_per_second, .. } => {
+                self.bar.set_position(*step);
+                let validation =
+                    self.validation.map_or(String::new(), |loss| format!("  validation {loss:.3}"));
+                let message =
+                    format!("loss {loss:.3}{validation}  {tokens_per_second:.0} tokens/s");
+                if self.lines && step.is_multiple_of(self.report_every) {
+                    eprintln!("  step {step}  {message}  learning rate {learning_rate:.2e}");
+                }
+                self.bar.set_message(message);
+            }
+            Event::Evaluated { validation_loss, .. } => self.validation = Some(*validation_loss),
+            Event::Checkpoint { .. } => {}
+        }
+    }
+}

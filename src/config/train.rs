@@ -1,0 +1,609 @@
+//! `[train]`: the bundled training loop, as the user writes it ([`TrainConfig`]) and as it will run
+//! ([`TrainSettings`]).
+//!
+//! Compiled in every build, so that a pipeline with `[train]` can be checked without libtorch. What
+//! the user leaves out is decided here, by size, from the formulas of `OLMo`'s model ladder
+//! (<https://arxiv.org/abs/2412.04403>; `model_ladder` in <https://github.com/allenai/OLMo-core>).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Trains a small Llama-style model on the shards of this run.
+///
+/// `tamis run` ends with it, and `tamis train RUN` runs it alone. Needs a build with the feature
+/// `train` and shards in the `megatron` format. The model is a decoder of the Llama family
+/// (RMSNorm, rotary positions, SwiGLU, grouped-query attention) and is saved as
+/// `checkpoints/step-*/{model.safetensors, config.json}`, which Hugging Face `transformers` loads as
+/// `LlamaForCausalLM`. The optimiser is AdamW (<https://arxiv.org/abs/1711.05101>) with β₁ = 0.9,
+/// β₂ = 0.99 (0.95 from 524,288 tokens a batch on) and ε = 1e-8.
+///
+/// In the defaults below *N* is the number of parameters without the embeddings.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Size of the model, named by its N (about): sets `layers`, `width`, `heads` and `kv_heads`,
+    /// each of which may be overridden. Default: `1m`, unless the shape is given by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
+    /// Transformer blocks. Default: the preset's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layers: Option<u32>,
+    /// Width of the residual stream (`hidden_size`). Default: the preset's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Attention heads; must divide `width` into heads of even size. Default: the preset's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<u32>,
+    /// Heads of keys and values (grouped-query attention, <https://arxiv.org/abs/2305.13245>); must
+    /// divide `heads`. Default: `heads`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_heads: Option<u32>,
+    /// Inner width of the feed-forward layer (SwiGLU, <https://arxiv.org/abs/2002.05202>).
+    /// Default: 8/3 of `width`, rounded up to a multiple of 32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ffn_width: Option<u32>,
+    /// Whether the output matrix is the embedding matrix. Default: true, because at these sizes a
+    /// second matrix of vocabulary × width would be most of the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tie_embeddings: Option<bool>,
+    /// Optimiser steps. Give this or `tokens`, not both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// Training tokens, rounded up to whole steps; more than the shards hold means several epochs,
+    /// each in its own order. Default: 20 N, the compute-optimal ratio of Chinchilla
+    /// (<https://arxiv.org/abs/2203.15556>) counted on N as `OLMo`'s ladder does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Tokens an optimiser step, a multiple of the sequence length. Default: 327,680 ×
+    /// (N / 108e6)^⅔ (`OLMo`'s ladder), rounded to whole sequences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_tokens: Option<u64>,
+    /// Peak learning rate, above 0 and at most 1. Default: 0.00235 × (N / 108e6)^-⅓ (`OLMo`'s
+    /// ladder).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    /// Tokens over which the learning rate rises linearly from 0, rounded up to whole steps.
+    /// Default: N (`OLMo`'s ladder), but at most a tenth of the training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_tokens: Option<u64>,
+    /// How the learning rate falls after the warm-up. Default: `cosine`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Weight decay of the matrices, from 0 up to but not including 1; norms and embeddings never
+    /// decay. Default: 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+    /// Gradients are scaled down to this global L2 norm where it is exceeded; 0 turns it off.
+    /// Default: 1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f64>,
+    /// Number format of weights and arithmetic. Default: `fp32`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// Seed of the initial weights and of the order of the data. Default: the pipeline's `seed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Steps between two validations; 0 validates at the end alone. Default: a tenth of the steps,
+    /// at most 1,000. Has no influence on the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_every: Option<u64>,
+    /// Steps between two checkpoints; 0 saves at the end alone. The last two are kept. Default: a
+    /// quarter of the steps, at most 1,000. Has no influence on the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<u64>,
+    /// Where to train. Default: `auto`, which takes the first CUDA device and else the CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceChoice>,
+}
+
+/// A named size of model. The name is N, the number of parameters without the embeddings.
+///
+/// | preset | layers | width | heads | N |
+/// |---|---|---|---|---|
+/// | `30k` | 2 | 32 | 2 | 26,784 |
+/// | `100k` | 2 | 64 | 2 | 106,816 |
+/// | `300k` | 3 | 96 | 3 | 332,448 |
+/// | `1m` | 5 | 128 | 4 | 1,004,928 |
+/// | `3m` | 7 | 192 | 6 | 3,099,456 |
+/// | `10m` | 6 | 384 | 6 | 10,621,824 |
+/// | `30m` | 10 | 512 | 8 | 31,631,872 |
+/// | `100m` | 14 | 768 | 12 | 99,112,704 |
+/// | `300m` | 24 | 1,024 | 16 | 303,612,928 |
+/// | `1b` | 20 | 2,048 | 16 | 1,008,027,648 |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Preset {
+    /// 2 layers of width 32.
+    #[serde(rename = "30k")]
+    K30,
+    /// 2 layers of width 64.
+    #[serde(rename = "100k")]
+    K100,
+    /// 3 layers of width 96.
+    #[serde(rename = "300k")]
+    K300,
+    /// 5 layers of width 128.
+    #[serde(rename = "1m")]
+    M1,
+    /// 7 layers of width 192.
+    #[serde(rename = "3m")]
+    M3,
+    /// 6 layers of width 384.
+    #[serde(rename = "10m")]
+    M10,
+    /// 10 layers of width 512.
+    #[serde(rename = "30m")]
+    M30,
+    /// 14 layers of width 768.
+    #[serde(rename = "100m")]
+    M100,
+    /// 24 layers of width 1,024.
+    #[serde(rename = "300m")]
+    M300,
+    /// 20 layers of width 2,048.
+    #[serde(rename = "1b")]
+    B1,
+}
+
+impl Preset {
+    /// `(layers, width, heads, kv_heads)`.
+    #[must_use]
+    pub fn shape(self) -> (u32, u32, u32, u32) {
+        match self {
+            Self::K30 => (2, 32, 2, 2),
+            Self::K100 => (2, 64, 2, 2),
+            Self::K300 => (3, 96, 3, 3),
+            Self::M1 => (5, 128, 4, 4),
+            Self::M3 => (7, 192, 6, 6),
+            Self::M10 => (6, 384, 6, 6),
+            Self::M30 => (10, 512, 8, 8),
+            Self::M100 => (14, 768, 12, 12),
+            Self::M300 => (24, 1024, 16, 16),
+            Self::B1 => (20, 2048, 16, 16),
+        }
+    }
+}
+
+/// How the learning rate falls from its peak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// Half a cosine down to a tenth of the peak.
+    Cosine,
+    /// A straight line to 0.
+    Linear,
+    /// The peak until the end.
+    Constant,
+    /// Warm-up, stable, decay: the peak for most of the run, then over the last fifth of the steps
+    /// to 0 as 1 − √progress (<https://arxiv.org/abs/2405.18392>).
+    Wsd,
+}
+
+/// Number format of weights and arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats throughout.
+    Fp32,
+}
+
+/// Where to train.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceChoice {
+    /// The first CUDA device if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// The first CUDA device; an error where there is none.
+    Cuda,
+}
+
+/// A training run with nothing left to decide.
+///
+/// Serializes to what determines the weights, for the digest of the training: `eval_every`,
+/// `checkpoint_every` and `device` are left out, so that changing them goes on with the same run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainSettings {
+    /// Transformer blocks.
+    pub layers: u32,
+    /// Width of the residual stream.
+    pub width: u32,
+    /// Attention heads.
+    pub heads: u32,
+    /// Heads of keys and values.
+    pub kv_heads: u32,
+    /// Inner width of the feed-forward layer.
+    pub ffn_width: u32,
+    /// Whether the output matrix is the embedding matrix.
+    pub tie_embeddings: bool,
+    /// Rows of the embedding matrix.
+    pub vocab_size: u32,
+    /// Tokens predicted in one sequence.
+    pub sequence_length: u32,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Sequences an optimiser step.
+    pub batch_sequences: u64,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up.
+    pub warmup_steps: u64,
+    /// How the learning rate falls after the warm-up.
+    pub schedule: Schedule,
+    /// Weight decay of the matrices.
+    pub weight_decay: f64,
+    /// Largest global gradient norm; 0 for no clipping.
+    pub clip: f64,
+    /// Decay of AdamW's first moment.
+    pub beta1: f64,
+    /// Decay of AdamW's second moment.
+    pub beta2: f64,
+    /// AdamW's ε.
+    pub epsilon: f64,
+    /// Number format of weights and arithmetic.
+    pub precision: Precision,
+    /// Seed of the initial weights and of the order of the data.
+    pub seed: u64,
+    /// Steps between two validations; 0 for the end alone.
+    #[serde(skip)]
+    pub eval_every: u64,
+    /// Steps between two checkpoints; 0 for the end alone.
+    #[serde(skip)]
+    pub checkpoint_every: u64,
+    /// Where to train.
+    #[serde(skip)]
+    pub device: DeviceChoice,
+}
+
+impl TrainSettings {
+    /// Parameters without the embeddings (and without an untied output matrix): the N of scaling
+    /// laws.
+    #[must_use]
+    pub fn non_embedding(&self) -> u64 {
+        non_embedding(self.layers, self.width, self.heads, self.kv_heads, self.ffn_width)
+    }
+
+    /// All parameters.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        let matrix = u64::from(self.vocab_size) * u64::from(self.width);
+        self.non_embedding() + matrix * if self.tie_embeddings { 1 } else { 2 }
+    }
+
+    /// Tokens an optimiser step.
+    #[must_use]
+    pub fn batch_tokens(&self) -> u64 {
+        self.batch_sequences * u64::from(self.sequence_length)
+    }
+}
+
+/// A value in `[train]` that cannot be trained with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`train.{key}`: {problem}; {hint}")]
+pub struct TrainConfigError {
+    /// The key to change, without `train.`.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to do.
+    pub hint: String,
+}
+
+fn wrong<T>(
+    key: &'static str,
+    problem: impl Into<String>,
+    hint: impl Into<String>,
+) -> Result<T, TrainConfigError> {
+    Err(TrainConfigError { key, problem: problem.into(), hint: hint.into() })
+}
+
+/// Largest number of layers, and width, that is taken for intended.
+const MAX_LAYERS: u32 = 1_000;
+const MAX_WIDTH: u32 = 1 << 17;
+
+impl TrainConfig {
+    /// Decides everything the user left open, for sequences of `sequence_length` tokens of a
+    /// vocabulary of `vocab_size`.
+    ///
+    /// # Errors
+    /// When a value is out of its range or two contradict each other; names the key.
+    pub fn resolve(
+        &self,
+        sequence_length: usize,
+        vocab_size: u32,
+    ) -> Result<TrainSettings, TrainConfigError> {
+        let sequence_length = match u32::try_from(sequence_length) {
+            Ok(length) if (1..=1 << 20).contains(&length) => length,
+            _ => {
+                return Err(TrainConfigError {
+                    key: "batch_tokens",
+                    problem: format!("sequences of {sequence_length} tokens cannot be trained on"),
+                    hint: "set `tokens.sequence_length` from 1 to 1048576".to_owned(),
+                });
+            }
+        };
+        if !(2..=1 << 30).contains(&vocab_size) {
+            return wrong(
+                "preset",
+                format!("a vocabulary of {vocab_size} tokens cannot be trained on"),
+                "check `tokens.tokenizer`",
+            );
+        }
+        let [layers, width, heads, kv_heads, ffn_width] = self.shape()?;
+        let n = non_embedding(layers, width, heads, kv_heads, ffn_width);
+        let batch_sequences = self.batch_sequences(n, sequence_length)?;
+        let batch_tokens = batch_sequences * u64::from(sequence_length);
+        let steps = self.steps(n, batch_tokens)?;
+        let warmup_steps = match self.warmup_tokens {
+            Some(tokens) => tokens.div_ceil(batch_tokens),
+            None => n.div_ceil(batch_tokens).min(steps / 10),
+        };
+        if warmup_steps > steps {
+            return wrong(
+                "warmup_tokens",
+                format!("the warm-up takes {warmup_steps} steps and the training {steps}"),
+                "lower it, or raise `steps` or `tokens`",
+            );
+        }
+        Ok(TrainSettings {
+            layers,
+            width,
+            heads,
+            kv_heads,
+            ffn_width,
+            tie_embeddings: self.tie_embeddings.unwrap_or(true),
+            vocab_size,
+            sequence_length,
+            steps,
+            batch_sequences,
+            learning_rate: self.learning_rate(n)?,
+            warmup_steps,
+            schedule: self.schedule.unwrap_or(Schedule::Cosine),
+            weight_decay: in_range("weight_decay", self.weight_decay.unwrap_or(0.1), |value| {
+                (0.0..1.0).contains(&value)
+            })?,
+            clip: in_range("clip", self.clip.unwrap_or(1.0), |value| value >= 0.0)?,
+            beta1: 0.9,
+            beta2: if batch_tokens < 524_288 { 0.99 } else { 0.95 },
+            epsilon: 1e-8,
+            precision: self.precision.unwrap_or(Precision::Fp32),
+            seed: self.seed.unwrap_or(0),
+            eval_every: self.eval_every.unwrap_or_else(|| steps.div_ceil(10).min(1_000)),
+            checkpoint_every: self.checkpoint_every.unwrap_or_else(|| steps.div_ceil(4).min(1_000)),
+            device: self.device.unwrap_or_default(),
+        })
+    }
+
+    /// `[layers, width, heads, kv_heads, ffn_width]`, checked.
+    fn shape(&self) -> Result<[u32; 5], TrainConfigError> {
+        let by_hand = self.layers.is_some() || self.width.is_some() || self.heads.is_some();
+        let preset = match self.preset {
+            None if by_hand => None,
+            preset => Some(preset.unwrap_or(Preset::M1).shape()),
+        };
+        let pick = |key, given: Option<u32>, of_preset: Option<u32>| match given.or(of_preset) {
+            Some(0) => wrong(key, "is 0", "give at least 1"),
+            Some(value) => Ok(value),
+            None => wrong(
+                key,
+                "is missing, and there is no `preset` to take it from",
+                "give `layers`, `width` and `heads`, or a `preset`",
+            ),
+        };
+        let layers = pick("layers", self.layers, preset.map(|shape| shape.0))?;
+        let width = pick("width", self.width, preset.map(|shape| shape.1))?;
+        let heads = pick("heads", self.heads, preset.map(|shape| shape.2))?;
+        // A preset's kv_heads make sense with its own heads only.
+        let of_preset = preset.filter(|shape| shape.2 == heads).map_or(heads, |shape| shape.3);
+        let kv_heads = pick("kv_heads", self.kv_heads, Some(of_preset))?;
+        if layers > MAX_LAYERS {
+            return wrong(
+                "layers",
+                format!("{layers} is too many"),
+                format!("give at most {MAX_LAYERS}"),
+            );
+        }
+        if width > MAX_WIDTH {
+            return wrong(
+                "width",
+                format!("{width} is too wide"),
+                format!("give at most {MAX_WIDTH}"),
+            );
+        }
+        if width % heads != 0 || (width / heads) % 2 != 0 {
+            return wrong(
+                "heads",
+                format!("{heads} heads do not divide width {width} into heads of even size"),
+                "rotary positions need pairs: choose `width` as `heads` × an even number",
+            );
+        }
+        if heads % kv_heads != 0 {
+            return wrong(
+                "kv_heads",
+                format!("{kv_heads} does not divide `heads` = {heads}"),
+                "give a divisor of `heads`",
+            );
+        }
+        let ffn_width =
+            pick("ffn_width", self.ffn_width, Some((width * 8).div_ceil(3).next_multiple_of(32)))?;
+        if ffn_width > MAX_WIDTH * 4 {
+            return wrong(
+                "ffn_width",
+                format!("{ffn_width} is too wide"),
+                format!("give at most {}", MAX_WIDTH * 4),
+            );
+        }
+        Ok([layers, width, heads, kv_heads, ffn_width])
+    }
+
+    fn batch_sequences(&self, n: u64, sequence_length: u32) -> Result<u64, TrainConfigError> {
+        let length = u64::from(sequence_length);
+        match self.batch_tokens {
+            None => {
+                let tokens = 327_680.0 * libm::pow(as_f64(n) / 108e6, 2.0 / 3.0);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a rounded positive number of sequences, far below 2^63"
+                )]
+                Ok((libm::round(tokens / f64::from(sequence_length)) as u64).max(1))
+            }
+            Some(tokens) if tokens > 0 && tokens % length == 0 => Ok(tokens / length),
+            Some(tokens) => wrong(
+                "batch_tokens",
+                format!("{tokens} is not a multiple of `sequence_length` = {length}"),
+                format!("try {}", (tokens / length).max(1) * length),
+            ),
+        }
+    }
+
+    fn steps(&self, n: u64, batch_tokens: u64) -> Result<u64, TrainConfigError> {
+        match (self.steps, self.tokens) {
+            (Some(_), Some(_)) => wrong(
+                "steps",
+                "`tokens` is given as well, and both say how long to train",
+                "keep one of the two",
+            ),
+            (Some(0), None) => wrong("steps", "is 0", "give at least 1"),
+            (None, Some(0)) => wrong("tokens", "is 0", "give at least one step's worth"),
+            (Some(steps), None) => Ok(steps),
+            (None, tokens) => Ok(tokens.unwrap_or(20 * n).div_ceil(batch_tokens)),
+        }
+    }
+
+    fn learning_rate(&self, n: u64) -> Result<f64, TrainConfigError> {
+        match self.learning_rate {
+            None => Ok(0.0047 / 2.0 * libm::pow(as_f64(n) / 108e6, -1.0 / 3.0)),
+            Some(rate) => in_range("learning_rate", rate, |rate| rate > 0.0 && rate <= 1.0),
+        }
+    }
+}
+
+fn in_range(
+    key: &'static str,
+    value: f64,
+    allowed: impl Fn(f64) -> bool,
+) -> Result<f64, TrainConfigError> {
+    if value.is_finite() && allowed(value) {
+        return Ok(value);
+    }
+    let hint = match key {
+        "learning_rate" => "give a number above 0 and at most 1, for example 0.01",
+        "weight_decay" => "give a number from 0 up to but not including 1",
+        _ => "give a number of at least 0",
+    };
+    wrong(key, format!("{value} is out of range"), hint)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}
+
+/// Parameters of all blocks and the last norm: per block Q and O (width²), K and V (width ×
+/// `kv_heads` × head size), the three matrices of SwiGLU and two norms.
+fn non_embedding(layers: u32, width: u32, heads: u32, kv_heads: u32, ffn_width: u32) -> u64 {
+    let [layers, width, heads, kv_heads, ffn_width] =
+        [layers, width, heads, kv_heads, ffn_width].map(u64::from);
+    let attention = 2 * width * width + 2 * width * (width / heads * kv_heads);
+    layers * (attention + 3 * width * ffn_width + 2 * width) + width
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(toml: &str) -> Result<TrainSettings, TrainConfigError> {
+        toml::from_str::<TrainConfig>(toml).unwrap().resolve(256, 50_257)
+    }
+
+    #[test]
+    fn presets_are_what_their_names_and_docs_say() {
+        for (name, n) in [
+            ("30k", 26_784),
+            ("100k", 106_816),
+            ("300k", 332_448),
+            ("1m", 1_004_928),
+            ("3m", 3_099_456),
+            ("10m", 10_621_824),
+            ("30m", 31_631_872),
+            ("100m", 99_112_704),
+            ("300m", 303_612_928),
+            ("1b", 1_008_027_648),
+        ] {
+            let settings = resolve(&format!("preset = \"{name}\"")).unwrap();
+            assert_eq!(settings.non_embedding(), n, "{name}");
+        }
+    }
+
+    #[test]
+    fn defaults_follow_the_ladder() {
+        let settings = resolve("").unwrap();
+        assert_eq!((settings.layers, settings.width), (5, 128));
+        assert_eq!(settings.batch_tokens(), 57 * 256); // 14,475 by the formula
+        assert_eq!(settings.steps, 1_378); // 20 N
+        assert!((settings.learning_rate - 0.01118).abs() < 1e-4);
+        assert_eq!(settings.warmup_steps, 69);
+        assert_eq!(settings.parameters(), 1_004_928 + 50_257 * 128, "tied by default");
+    }
+
+    #[test]
+    fn a_preset_can_be_overridden_and_a_shape_given_by_hand() {
+        let settings = resolve("preset = \"1m\"\nkv_heads = 2\nffn_width = 96").unwrap();
+        assert_eq!((settings.heads, settings.kv_heads, settings.ffn_width), (4, 2, 96));
+        let settings = resolve("layers = 1\nwidth = 40\nheads = 2\nsteps = 7").unwrap();
+        assert_eq!((settings.kv_heads, settings.ffn_width, settings.steps), (2, 128, 7));
+    }
+
+    #[test]
+    fn errors_name_the_key_and_the_way_out() {
+        for (toml, message) in [
+            (
+                "steps = 5\ntokens = 5",
+                "`train.steps`: `tokens` is given as well, and both say how long to train; keep one of the two",
+            ),
+            (
+                "batch_tokens = 1000",
+                "`train.batch_tokens`: 1000 is not a multiple of `sequence_length` = 256; try 768",
+            ),
+            (
+                "width = 64",
+                "`train.layers`: is missing, and there is no `preset` to take it from; give `layers`, `width` and `heads`, or a `preset`",
+            ),
+            (
+                "heads = 3\npreset = \"1m\"",
+                "`train.heads`: 3 heads do not divide width 128 into heads of even size; rotary positions need pairs: choose `width` as `heads` × an even number",
+            ),
+            (
+                "kv_heads = 3",
+                "`train.kv_heads`: 3 does not divide `heads` = 4; give a divisor of `heads`",
+            ),
+            (
+                "learning_rate = 0.0",
+                "`train.learning_rate`: 0 is out of range; give a number above 0 and at most 1, for example 0.01",
+            ),
+            (
+                "steps = 2\nwarmup_tokens = 1000000",
+                "`train.warmup_tokens`: the warm-up takes 69 steps and the training 2; lower it, or raise `steps` or `tokens`",
+            ),
+        ] {
+            assert_eq!(resolve(toml).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(toml::from_str::<TrainConfig>("learning-rate = 0.1").is_err());
+    }
+
+    #[test]
+    fn the_digest_ignores_what_does_not_change_the_weights() {
+        let one = resolve("steps = 100\neval_every = 5\ndevice = \"cpu\"").unwrap();
+        let two = resolve("steps = 100\ncheckpoint_every = 7").unwrap();
+        let three = resolve("steps = 101").unwrap();
+        let json = |settings| serde_json::to_string(settings).unwrap();
+        assert_eq!(json(&one), json(&two));
+        assert_ne!(json(&one), json(&three));
+    }
+}

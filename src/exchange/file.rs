@@ -1,0 +1,51 @@
+//! The layout of an exchange file, all integers little-endian:
+//! records (key, `u32` payload length, payload) in key order; the index, one entry a part that is
+//! not empty; a footer of fixed length.
+
+use super::KEY_BYTES;
+
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"TAMISX01");
+pub(super) const FOOTER_BYTES: usize = 24;
+pub(super) const ENTRY_BYTES: usize = 36;
+
+/// Longest payload: a document's tokens at 4 bytes each, of the largest document, fit.
+pub(super) const MAX_PAYLOAD: usize = 1 << 31;
+
+/// Where one part lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub part: u32,
+    pub start: u64,
+    pub end: u64,
+    pub records: u64,
+    pub xxh3: u64,
+}
+
+impl Entry {
+    pub fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.part.to_le_bytes());
+        for value in [self.start, self.end, self.records, self.xxh3] {
+            out.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    pub fn read(bytes: &[u8; ENTRY_BYTES]) -> Self {
+        let word = |at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(word)
+        };
+        Self {
+            part: u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+            start: word(4),
+            end: word(12),
+            records: word(20),
+            xxh3: word(28),
+        }
+    }
+}
+
+/// Bytes a record takes in a file.
+pub(super) fn record_bytes(payload: usize) -> usize {
+    KEY_BYTES + 4 + payload
+}

@@ -1,0 +1,109 @@
+//! Exchanges: where keys or documents of all tasks meet.
+//!
+//! A task writes *one* file, sorted by key, with an index of where each part begins; a task of the
+//! next phase merges its part of all those files. Parts are ranges of the key space that depend on
+//! the plan alone, records are ordered totally by their 24-byte keys, and what does not fit in memory
+//! is sorted in runs, so that neither memory nor timing changes a byte of the result.
+
+mod file;
+mod merge;
+mod reader;
+mod writer;
+
+pub use merge::{Merge, merge_part};
+pub use reader::PartReader;
+pub use writer::ExchangeWriter;
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::StoreError;
+
+/// Length of a record's key in bytes.
+pub const KEY_BYTES: usize = 24;
+
+/// A record's key; records are ordered by it, byte by byte.
+pub type Key = [u8; KEY_BYTES];
+
+/// One record of an exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Record {
+    /// Its key.
+    pub key: Key,
+    /// What travels with it.
+    pub payload: Vec<u8>,
+}
+
+/// How the key space is cut into parts, by the first eight bytes of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cuts {
+    /// Parts of equal width: for keys that are hashes.
+    Even {
+        /// Number of parts.
+        parts: u32,
+    },
+    /// One part per value of the first four bytes: keys that begin with a split's number.
+    Splits,
+    /// Shuffled tokens: keys with a clear first bit are training data, the others validation data.
+    Tokens {
+        /// Parts of the training data, the first ones.
+        train: u32,
+        /// Parts of the validation data, behind them.
+        validation: u32,
+    },
+}
+
+impl Cuts {
+    /// The part that a key belongs to; never smaller for a greater key.
+    #[must_use]
+    pub fn part(self, key: &Key) -> u32 {
+        let [a, b, c, d, e, f, g, h, ..] = *key;
+        let prefix = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        match self {
+            Self::Even { parts } => scale(prefix, parts),
+            Self::Splits => u32::from_be_bytes([a, b, c, d]),
+            Self::Tokens { train, validation } => {
+                if prefix >> 63 == 0 {
+                    scale(prefix << 1, train)
+                } else {
+                    train + scale(prefix << 1, validation)
+                }
+            }
+        }
+    }
+}
+
+/// `value / 2^64 × parts`, rounded down.
+fn scale(value: u64, parts: u32) -> u32 {
+    let scaled = (u128::from(value) * u128::from(parts)) >> 64;
+    // Less than `parts`, so it fits.
+    u32::try_from(scaled).unwrap_or(u32::MAX)
+}
+
+/// What can go wrong with exchange files.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Reading or writing bytes failed.
+    #[error("exchange file `{path}`: {source}")]
+    Io {
+        /// Path below the run directory.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not what its task wrote.
+    #[error("exchange file `{path}` is damaged ({detail}); run again with --fresh")]
+    Damaged {
+        /// Path below the run directory.
+        path: String,
+        /// What does not fit.
+        detail: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests;

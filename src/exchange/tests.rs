@@ -1,0 +1,118 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::Store;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    (folder, store)
+}
+
+fn key(number: u128) -> Key {
+    let mut key = [0; KEY_BYTES];
+    key[..16].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn write(store: &Store, path: &str, cuts: Cuts, budget: usize, records: &[(u128, Vec<u8>)]) {
+    let mut writer = ExchangeWriter::new(store, path.to_owned(), cuts, budget);
+    for (number, payload) in records {
+        writer.push(key(*number), payload).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+fn read(store: &Store, files: &[String], part: u32, fan_in: usize) -> Vec<Record> {
+    let mut merge = Merge::with_fan_in(store, files, part, "scratch", fan_in).unwrap();
+    let mut records = Vec::new();
+    let mut record = Record::default();
+    while merge.next_into(&mut record).unwrap() {
+        records.push(record.clone());
+    }
+    merge.remove_scratch().unwrap();
+    records
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever the memory, the number of files and the fan-in: each part holds exactly its
+    /// records, in key order, and the file's bytes do not depend on memory.
+    #[test]
+    fn nothing_is_lost_and_parts_are_sorted(
+        numbers in proptest::collection::btree_set(any::<u128>(), 0..3000),
+        files in 1usize..7,
+        parts in 1u32..9,
+        fan_in in 2usize..8,
+        small in 0usize..4,
+    ) {
+        let (_folder, store) = store();
+        let cuts = Cuts::Even { parts };
+        let mut records: Vec<(u128, Vec<u8>)> = numbers
+            .iter()
+            .map(|&number| (number, vec![number as u8; (number % 300) as usize]))
+            .collect();
+        // Arrival order is any order.
+        records.sort_by_key(|(number, _)| number.swap_bytes());
+        let mut paths = Vec::new();
+        for (index, chunk) in records.chunks(records.len().div_ceil(files).max(1)).enumerate() {
+            let path = format!("file-{index}");
+            write(&store, &path, cuts, (1 << 16) << small, chunk);
+            write(&store, "whole", cuts, 1 << 30, chunk);
+            prop_assert_eq!(store.read(&path).unwrap(), store.read("whole").unwrap());
+            paths.push(path);
+        }
+        let mut found = Vec::new();
+        for part in 0..parts {
+            let records = read(&store, &paths, part, fan_in);
+            for record in &records {
+                prop_assert_eq!(cuts.part(&record.key), part);
+            }
+            found.extend(records);
+        }
+        let expected: Vec<Record> = numbers
+            .iter()
+            .map(|&number| Record { key: key(number), payload: vec![number as u8; (number % 300) as usize] })
+            .collect();
+        prop_assert_eq!(found, expected);
+        let left: Vec<_> = store.list("").unwrap().into_iter().filter(|entry| entry.path.contains("run") || entry.path.contains("scratch")).collect();
+        prop_assert!(left.is_empty(), "{:?}", left);
+    }
+
+    #[test]
+    fn cuts_never_fall_and_stay_in_range(numbers in proptest::collection::vec(any::<u128>(), 2..50), train in 1u32..50, validation in 1u32..5) {
+        let mut numbers = numbers;
+        numbers.sort_unstable();
+        for cuts in [Cuts::Even { parts: train }, Cuts::Tokens { train, validation }] {
+            let parts: Vec<u32> = numbers.iter().map(|&number| cuts.part(&key(number))).collect();
+            prop_assert!(parts.is_sorted());
+            prop_assert!(parts.iter().all(|&part| part < train + validation));
+        }
+    }
+}
+
+#[test]
+fn a_flipped_byte_is_found() {
+    let (folder, store) = store();
+    let records: Vec<_> = (0..100).map(|number| (number << 100, vec![7; 50])).collect();
+    write(&store, "file", Cuts::Even { parts: 1 }, 1 << 20, &records);
+    let path = folder.path().join("file");
+    let good = std::fs::read(&path).unwrap();
+    let data = 100 * (KEY_BYTES + 4 + 50);
+    for at in (0..data).step_by(97) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10;
+        std::fs::write(&path, &bad).unwrap();
+        let mut reader = PartReader::open(&store, "file", 0).unwrap().unwrap();
+        let mut record = Record::default();
+        let error = loop {
+            match reader.next_into(&mut record) {
+                Ok(true) => {}
+                Ok(false) => panic!("the flip at {at} was not noticed"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, ExchangeError::Damaged { .. }), "{error}");
+    }
+}

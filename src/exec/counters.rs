@@ -1,0 +1,92 @@
+//! Counts that tasks report and the driver adds up.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::Reason;
+
+/// What one stage did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageCounts {
+    /// Documents it looked at.
+    pub seen: u64,
+    /// Documents it dropped, by reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// Bytes of text it looked at.
+    pub bytes: u64,
+    /// Time spent in it, over all threads, in nanoseconds.
+    pub nanos: u64,
+}
+
+/// What a task, a phase or a whole run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// Records the readers handed over, counted by them.
+    pub read: u64,
+    /// Ledger rows that are kept.
+    pub kept: u64,
+    /// Ledger rows that are dropped.
+    pub dropped: u64,
+    /// Ledger rows that are failed, by reason.
+    pub failed: BTreeMap<String, u64>,
+    /// Bytes of text read.
+    pub text_bytes: u64,
+    /// Characters of the kept documents.
+    pub chars_kept: u64,
+    /// Stages by their index in the plan.
+    pub stages: BTreeMap<usize, StageCounts>,
+    /// Ids written to training shards.
+    pub train_tokens: u64,
+    /// Documents in training shards.
+    pub train_documents: u64,
+    /// Ids written to validation shards.
+    pub validation_tokens: u64,
+    /// Documents in validation shards.
+    pub validation_documents: u64,
+}
+
+impl Counters {
+    /// Adds what another task did.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.kept += other.kept;
+        self.dropped += other.dropped;
+        add_map(&mut self.failed, &other.failed);
+        self.text_bytes += other.text_bytes;
+        self.chars_kept += other.chars_kept;
+        for (index, counts) in &other.stages {
+            let stage = self.stages.entry(*index).or_default();
+            stage.seen += counts.seen;
+            stage.bytes += counts.bytes;
+            stage.nanos += counts.nanos;
+            add_map(&mut stage.dropped, &counts.dropped);
+        }
+        self.train_tokens += other.train_tokens;
+        self.train_documents += other.train_documents;
+        self.validation_tokens += other.validation_tokens;
+        self.validation_documents += other.validation_documents;
+    }
+
+    /// Failed ledger rows.
+    #[must_use]
+    pub fn failed_total(&self) -> u64 {
+        self.failed.values().sum()
+    }
+}
+
+fn add_map(into: &mut BTreeMap<String, u64>, from: &BTreeMap<String, u64>) {
+    for (reason, count) in from {
+        *into.entry(reason.clone()).or_default() += count;
+    }
+}
+
+/// Counts one more of a reason, without allocating for known ones.
+pub fn count(map: &mut BTreeMap<String, u64>, reason: Reason) {
+    if let Some(count) = map.get_mut(reason.as_str()) {
+        *count += 1;
+    } else {
+        map.insert(reason.as_str().to_owned(), 1);
+    }
+}

@@ -1,0 +1,89 @@
+//! `documents/`: the curated text, in document order.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::ExecError;
+use super::parquet_file::{Codec, ParquetFile};
+use crate::document::Batch;
+use crate::plan::Plan;
+use crate::store::{Store, Written};
+
+/// Rows and bytes of text written at a time, and rows and bytes of a row group: whichever comes
+/// first, counted row by row so that the cuts do not depend on batches.
+const CHUNK: (usize, usize) = (1024, 8 << 20);
+const GROUP: (usize, usize) = (64 << 10, 64 << 20);
+
+/// Writes one file of kept documents: `id, source_id, source, <kept fields>, text`.
+pub(super) struct DocumentsWriter {
+    file: ParquetFile,
+    schema: SchemaRef,
+    columns: Vec<StringBuilder>,
+    rows: usize,
+    bytes: usize,
+    group_rows: usize,
+    group_bytes: usize,
+}
+
+impl DocumentsWriter {
+    pub fn create(store: &Store, path: &str, plan: &Plan) -> Result<Self, ExecError> {
+        let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+        let mut fields = vec![text("id", false), text("source_id", true), text("source", false)];
+        // An input field named like one of ours must not make two columns of one name.
+        let free = |field: &str| !["id", "source_id", "source", "text"].contains(&field);
+        fields.extend(plan.metadata.iter().map(|field| {
+            if free(field) { text(field, true) } else { text(&format!("{field}_kept"), true) }
+        }));
+        fields.push(text("text", false));
+        let schema = Arc::new(Schema::new(fields));
+        let columns = schema.fields().iter().map(|_| StringBuilder::new()).collect();
+        let codec = Codec(plan.documents.compression);
+        let file =
+            ParquetFile::create(store, path, Arc::clone(&schema), codec, &[], &["id", "text"])?;
+        Ok(Self { file, schema, columns, rows: 0, bytes: 0, group_rows: 0, group_bytes: 0 })
+    }
+
+    pub fn push(&mut self, source: &str, batch: &Batch, row: usize) -> Result<(), ExecError> {
+        let text = batch.text(row);
+        let [id, source_id, source_name, metadata @ .., body] = self.columns.as_mut_slice() else {
+            return Ok(());
+        };
+        id.append_value(batch.ids[row].to_string());
+        let known = batch.source_ids.is_valid(row).then(|| batch.source_ids.value(row));
+        source_id.append_option(known);
+        source_name.append_value(source);
+        for (column, values) in metadata.iter_mut().zip(&batch.metadata) {
+            column.append_option(values.is_valid(row).then(|| values.value(row)));
+        }
+        body.append_value(text);
+        self.rows += 1;
+        self.bytes += text.len();
+        if self.rows >= CHUNK.0 || self.bytes >= CHUNK.1 {
+            self.write_chunk()?;
+        }
+        Ok(())
+    }
+
+    fn write_chunk(&mut self) -> Result<(), ExecError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        let columns =
+            self.columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
+        self.file.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
+        self.group_rows += std::mem::take(&mut self.rows);
+        self.group_bytes += std::mem::take(&mut self.bytes);
+        if self.group_rows >= GROUP.0 || self.group_bytes >= GROUP.1 {
+            self.file.end_group()?;
+            (self.group_rows, self.group_bytes) = (0, 0);
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<(Written, u64), ExecError> {
+        self.write_chunk()?;
+        self.file.finish()
+    }
+}

@@ -1,0 +1,345 @@
+//! The task of a flow phase: documents of one split pass through the stages between two exchanges.
+
+use super::counters::{Counters, count};
+use super::documents::DocumentsWriter;
+use super::engine::Engine;
+use super::manifest::{Output, Role};
+use super::spool::{SpoolReader, SpoolWriter, kept_texts};
+use super::stream;
+use super::task::Inputs;
+use super::{ExecError, meet};
+use crate::document::{Batch, Cluster, Verdict};
+use crate::exchange::{Cuts, ExchangeWriter, KEY_BYTES, Merge, Record};
+use crate::ledger::LedgerWriter;
+use crate::plan::{FlowInput, FlowOutput};
+use crate::read::split::Split;
+use crate::read::{self, BatchBuilder, ReadError, RecordReader};
+use crate::store::Store;
+use crate::tokens::{self, TokenBatch};
+
+/// A flow phase, as its tasks see it.
+pub(super) struct Flow<'a> {
+    pub engine: &'a Engine,
+    pub input: &'a FlowInput,
+    pub stages: std::ops::Range<usize>,
+    pub output: &'a FlowOutput,
+    pub split: Split,
+    /// Number of the split, and of the task.
+    pub index: u32,
+    /// Where files for later phases go, with this attempt's name.
+    pub work: String,
+}
+
+/// A batch that went through the stages.
+struct Processed {
+    batch: Batch,
+    keys: Vec<(usize, u128)>,
+    tokens: Option<TokenBatch>,
+    counters: Counters,
+}
+
+impl Flow<'_> {
+    pub fn run(&self, inputs: &Inputs) -> Result<(Vec<Output>, Counters), ExecError> {
+        match self.input {
+            FlowInput::Source => {
+                let mut records = Records::open(self)?;
+                let mut result = self.stream(|| records.next())?;
+                result.1.read = records.read();
+                Ok(result)
+            }
+            FlowInput::Spool { stage, .. } => {
+                let store = &self.engine.store;
+                let spool = inputs.spool.get(self.index as usize).map_or("", String::as_str);
+                let mut spool = SpoolReader::open(store, spool, &self.engine.plan)?;
+                let scratch = format!("{}.verdicts", self.work);
+                let merge = Merge::open(store, &inputs.exchange, self.index, &scratch)?;
+                let mut verdicts = Verdicts::new(merge)?;
+                let mut judged = Counters::default();
+                let mut result = self.stream(|| {
+                    let Some(mut batch) = spool.next()? else { return Ok(None) };
+                    verdicts.join(self.engine, *stage, &mut batch, &mut judged)?;
+                    Ok(Some(batch))
+                })?;
+                verdicts.merge.remove_scratch()?;
+                result.1.add(&judged);
+                Ok(result)
+            }
+        }
+    }
+
+    fn stream(
+        &self,
+        source: impl FnMut() -> Result<Option<Batch>, ExecError> + Send,
+    ) -> Result<(Vec<Output>, Counters), ExecError> {
+        let engine = self.engine;
+        let mut counters = Counters::default();
+        let mut sink = Sink::create(self)?;
+        stream::ordered(
+            &engine.pool,
+            engine.resources.in_flight(),
+            source,
+            |batch| self.process(batch),
+            |processed| {
+                counters.add(&processed.counters);
+                sink.push(self, &processed)
+            },
+        )?;
+        let outputs = sink.finish()?;
+        Ok((outputs, counters))
+    }
+
+    /// All stages of the phase over one batch, and what its output needs.
+    fn process(&self, mut batch: Batch) -> Result<Processed, ExecError> {
+        let engine = self.engine;
+        let mut counters = Counters::default();
+        if matches!(self.input, FlowInput::Source) {
+            counters.text_bytes = batch.text_bytes() as u64;
+            for verdict in &batch.verdicts {
+                if let Verdict::Failed { reason } = verdict {
+                    count(&mut counters.failed, *reason);
+                }
+            }
+        }
+        for stage in self.stages.clone() {
+            engine.apply(stage, self.split.source, &mut batch, &mut counters)?;
+        }
+        let mut keys = Vec::new();
+        let mut tokens = None;
+        match self.output {
+            FlowOutput::Exchange { stage, .. } => {
+                keys = engine.keys(*stage, self.split.source, &batch, &mut counters)?;
+                batch.texts = kept_texts(&batch);
+            }
+            FlowOutput::Final { .. } => {
+                if let Some(built) = &engine.tokens {
+                    tokens =
+                        Some(TokenBatch::encode(&built.tokenizer, built.end_of_document, &batch)?);
+                }
+                for row in 0..batch.len() {
+                    match batch.verdicts[row] {
+                        Verdict::Kept => {
+                            counters.kept += 1;
+                            counters.chars_kept += batch.chars_in[row];
+                        }
+                        Verdict::Dropped { .. } => counters.dropped += 1,
+                        Verdict::Failed { .. } => {}
+                    }
+                }
+            }
+        }
+        Ok(Processed { batch, keys, tokens, counters })
+    }
+}
+
+/// The records of a split, in batches.
+struct Records<'a> {
+    flow: &'a Flow<'a>,
+    store: Store,
+    builder: BatchBuilder,
+    reader: Option<Box<dyn RecordReader>>,
+    next_piece: usize,
+    read: u64,
+}
+
+impl<'a> Records<'a> {
+    fn open(flow: &'a Flow<'a>) -> Result<Self, ExecError> {
+        let plan = &flow.engine.plan;
+        let source = &plan.sources[flow.split.source as usize];
+        let batch_bytes = flow.engine.resources.batch_bytes();
+        Ok(Self {
+            flow,
+            store: Store::open_existing(&source.root)?,
+            builder: BatchBuilder::new(
+                &source.name,
+                plan.metadata.len(),
+                batch_bytes,
+                flow.split.limit,
+            ),
+            reader: None,
+            next_piece: 0,
+            read: 0,
+        })
+    }
+
+    fn next(&mut self) -> Result<Option<Batch>, ExecError> {
+        let split = &self.flow.split;
+        while !self.builder.is_full() {
+            if let Some(reader) = &mut self.reader {
+                if reader.fill(&mut self.builder)? {
+                    break;
+                }
+                self.read += reader.records();
+                self.reader = None;
+            }
+            let Some(piece) = split.pieces.get(self.next_piece) else { break };
+            let entry = self.store.entry(&piece.file).map_err(ReadError::from)?;
+            if entry.size != piece.size {
+                let detail = format!("it had {} bytes, now it has {}", piece.size, entry.size);
+                return Err(ReadError::Changed { file: piece.file.clone(), detail }.into());
+            }
+            // A split holds far fewer than 2^32 pieces.
+            self.builder
+                .start_file(u32::try_from(self.next_piece).unwrap_or(u32::MAX), &piece.file);
+            let fields = &self.flow.engine.plan.sources[split.source as usize].fields;
+            self.reader = Some(read::open(&self.store, split.format, fields, piece)?);
+            self.next_piece += 1;
+        }
+        if self.builder.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.builder.take()))
+    }
+
+    /// Records that the readers say they handed over.
+    fn read(&self) -> u64 {
+        self.read + self.reader.as_ref().map_or(0, |reader| reader.records())
+    }
+}
+
+/// The verdicts of an exchange for one split, joined to its rows in order.
+struct Verdicts {
+    merge: Merge,
+    head: Record,
+    open: bool,
+}
+
+impl Verdicts {
+    fn new(mut merge: Merge) -> Result<Self, ExecError> {
+        let mut head = Record::default();
+        let open = merge.next_into(&mut head)?;
+        Ok(Self { merge, head, open })
+    }
+
+    fn join(
+        &mut self,
+        engine: &Engine,
+        stage: usize,
+        batch: &mut Batch,
+        counters: &mut Counters,
+    ) -> Result<(), ExecError> {
+        let end = batch.first_row + batch.len() as u64;
+        while self.open {
+            let verdict = meet::Verdict::decode(&self.head)?;
+            if u64::from(verdict.row) >= end {
+                break;
+            }
+            // Sorted by row, so none lies before the batch; checked since a damaged file might.
+            if let Some(row) = u64::from(verdict.row).checked_sub(batch.first_row)
+                && let Ok(row) = usize::try_from(row)
+            {
+                batch.clusters[row] = Some(Cluster { id: verdict.cluster, copies: verdict.copies });
+                engine.judge(stage, row, (verdict.nth, verdict.copies), batch, counters);
+            }
+            self.open = self.merge.next_into(&mut self.head)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a flow's batches end.
+enum Sink {
+    Exchange {
+        spool: SpoolWriter,
+        keys: ExchangeWriter,
+        records: u64,
+    },
+    Final {
+        documents: DocumentsWriter,
+        ledger: LedgerWriter,
+        tokens: Option<(ExchangeWriter, u64)>,
+    },
+}
+
+impl Sink {
+    fn create(flow: &Flow<'_>) -> Result<Self, ExecError> {
+        let engine = flow.engine;
+        let (store, plan) = (&engine.store, &engine.plan);
+        let budget = engine.resources.exchange_bytes();
+        Ok(match flow.output {
+            FlowOutput::Exchange { stage, cuts } => {
+                let signals = plan.stages[*stage].signals.start;
+                Self::Exchange {
+                    spool: SpoolWriter::create(
+                        store,
+                        &format!("{}.spool", flow.work),
+                        plan,
+                        signals,
+                    )?,
+                    keys: ExchangeWriter::new(store, format!("{}.keys", flow.work), *cuts, budget),
+                    records: 0,
+                }
+            }
+            FlowOutput::Final { tokens } => {
+                let part = format!("part-{:05}.parquet", flow.index);
+                let writer = |cuts: Cuts| {
+                    (ExchangeWriter::new(store, format!("{}.tokens", flow.work), cuts, budget), 0)
+                };
+                Self::Final {
+                    documents: DocumentsWriter::create(store, &format!("documents/{part}"), plan)?,
+                    ledger: LedgerWriter::create(store, &format!("ledger/{part}"), plan)?,
+                    tokens: tokens.map(writer),
+                }
+            }
+        })
+    }
+
+    fn push(&mut self, flow: &Flow<'_>, processed: &Processed) -> Result<(), ExecError> {
+        let batch = &processed.batch;
+        match self {
+            Self::Exchange { spool, keys, records } => {
+                spool.push(batch)?;
+                for &(row, key) in &processed.keys {
+                    let place = meet::place(flow.index, batch.first_row + row as u64)?;
+                    let mut record = [0; KEY_BYTES];
+                    record[..16].copy_from_slice(&key.to_be_bytes());
+                    record[16..].copy_from_slice(&place);
+                    keys.push(record, &[])?;
+                    *records += 1;
+                }
+                Ok(())
+            }
+            Self::Final { documents, ledger, tokens } => {
+                let plan = &flow.engine.plan;
+                let source = plan.sources[flow.split.source as usize].name.as_str();
+                for row in 0..batch.len() {
+                    let kept = batch.verdicts[row].is_kept();
+                    let mut count = None;
+                    if kept {
+                        documents.push(source, batch, row)?;
+                        if let (Some((writer, records)), Some(encoded), Some(built)) =
+                            (tokens.as_mut(), &processed.tokens, &flow.engine.tokens)
+                        {
+                            let id = batch.ids[row];
+                            let key = tokens::shuffle_key(id, plan.seed, built.validation_fraction);
+                            writer.push(key, encoded.bytes(row))?;
+                            *records += 1;
+                            count = Some(encoded.count(row));
+                        }
+                    }
+                    ledger.push(source, &flow.split, batch, row, count)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Vec<Output>, ExecError> {
+        let output = |role, (written, rows)| Output { role, written, rows };
+        Ok(match self {
+            Self::Exchange { spool, keys, records } => vec![
+                output(Role::Spool, spool.finish()?),
+                output(Role::Exchange, (keys.finish()?, records)),
+            ],
+            Self::Final { documents, ledger, tokens } => {
+                let mut outputs = vec![
+                    output(Role::Documents, documents.finish()?),
+                    output(Role::Ledger, ledger.finish()?),
+                ];
+                if let Some((writer, records)) = tokens {
+                    outputs.push(output(Role::Exchange, (writer.finish()?, records)));
+                }
+                outputs
+            }
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! Execution: tasks run, commit and are run again where they were cut off.
+//!
+//! [`task::run_task`] is the one entry for every engine. A task streams ([`stream`]): a reader
+//! thread, the fused stages on all cores, an ordered sink. It ends with one atomic put of its
+//! [`manifest`]. [`driver::run`] is the one loop over phases, whatever [`crate::cluster`] runs them.
+
+pub mod counters;
+mod documents;
+pub mod driver;
+pub mod engine;
+mod flow;
+pub mod manifest;
+mod meet;
+mod parquet_file;
+mod spool;
+mod stages;
+mod stream;
+pub mod summary;
+pub mod task;
+
+pub(crate) use parquet_file::{Codec, ParquetFile};
+
+use crate::exchange::ExchangeError;
+use crate::model::AssetError;
+use crate::ops::OpError;
+use crate::plan::PlanError;
+use crate::read::ReadError;
+use crate::store::StoreError;
+use crate::tokens::tokenizer::TokenizerError;
+
+/// Why a task or a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The plan cannot be read.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The input cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An exchange file cannot be read or written.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// A model is missing.
+    #[error(transparent)]
+    Asset(#[from] AssetError),
+    /// A stage failed.
+    #[error("stage `{stage}`: {source}")]
+    Stage {
+        /// The stage's name.
+        stage: String,
+        /// What its op said.
+        #[source]
+        source: OpError,
+    },
+    /// The tokenizer failed.
+    #[error("tokenizer: {0}")]
+    Tokenizer(#[from] TokenizerError),
+    /// Columns could not be built or written.
+    #[error("columns: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// A Parquet file could not be written.
+    #[error("parquet: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// The worker threads could not be started.
+    #[error("cannot start worker threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// What was read and what the ledger holds differ: a bug, never the data's fault.
+    #[error("{read} records were read, but the ledger has {kept} kept + {dropped} dropped + {failed} failed = {total}; this is a bug in tamis, please report it", total = kept + dropped + failed)]
+    Unbalanced {
+        /// Records the readers counted.
+        read: u64,
+        /// Ledger rows.
+        kept: u64,
+        /// Ledger rows.
+        dropped: u64,
+        /// Ledger rows.
+        failed: u64,
+    },
+    /// Tasks failed; the first one's message.
+    #[error("task {index} of phase {phase} failed: {message}")]
+    Task {
+        /// The phase.
+        phase: String,
+        /// The task.
+        index: u32,
+        /// What it said.
+        message: String,
+        /// Whether it may succeed another time.
+        retryable: bool,
+    },
+    /// A worker process could not be started or watched.
+    #[error("cannot run a worker process: {0}")]
+    Process(#[source] std::io::Error),
+}
+
+impl ExecError {
+    /// Whether the same work may succeed another time.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Store(error) => error.retryable(),
+            Self::Read(ReadError::Store(error)) => error.retryable(),
+            Self::Read(ReadError::Io { .. }) | Self::Process(_) => true,
+            Self::Exchange(ExchangeError::Store(error)) => error.retryable(),
+            Self::Exchange(ExchangeError::Io { .. }) => true,
+            Self::Task { retryable, .. } => *retryable,
+            _ => false,
+        }
+    }
+}

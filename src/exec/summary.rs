@@ -1,0 +1,249 @@
+//! The summary of a run: `summary.json`, and the funnel that people see.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::ExecError;
+use super::counters::Counters;
+use crate::plan::{Plan, PlanError};
+use crate::store::Store;
+
+const PATH: &str = "summary.json";
+
+/// What a run did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Summary {
+    /// Name of the pipeline.
+    pub name: String,
+    /// Version of tamis.
+    pub tamis: String,
+    /// Digest of the last phase: two runs with the same have the same documents and tokens.
+    pub digest: String,
+    /// Records read; the sum of the next three.
+    pub input: u64,
+    /// Documents kept.
+    pub kept: u64,
+    /// Documents dropped.
+    pub dropped: u64,
+    /// Records that could not be read as documents.
+    pub failed: u64,
+    /// The failed ones by reason.
+    pub failures: BTreeMap<String, u64>,
+    /// Bytes of text read.
+    pub text_bytes: u64,
+    /// The stages, in order.
+    pub stages: Vec<StageSummary>,
+    /// What the shards hold, where shards were made.
+    pub tokens: Option<TokenSummary>,
+    /// Time of this call, in milliseconds (a resumed run counts only its own).
+    pub wall_ms: u64,
+    /// Time of each phase that ran, in milliseconds.
+    pub phases_ms: BTreeMap<String, u64>,
+}
+
+/// What one stage did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StageSummary {
+    /// The stage's name.
+    pub stage: String,
+    /// Its op.
+    pub op: String,
+    /// Documents it looked at.
+    pub seen: u64,
+    /// Documents it dropped.
+    pub dropped: u64,
+    /// The dropped ones by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// Bytes of text it looked at.
+    pub bytes: u64,
+    /// Time in the stage over all threads, in seconds.
+    pub seconds: f64,
+}
+
+/// What the token shards hold.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenSummary {
+    /// Ids in training shards, end-of-document tokens included.
+    pub train: u64,
+    /// Documents in training shards.
+    pub train_documents: u64,
+    /// Ids in validation shards.
+    pub validation: u64,
+    /// Documents in validation shards.
+    pub validation_documents: u64,
+}
+
+impl Summary {
+    pub(super) fn new(
+        plan: &Plan,
+        totals: Counters,
+        tokens: bool,
+        wall_ms: u64,
+        phases_ms: BTreeMap<String, u64>,
+    ) -> Self {
+        let stage = |(index, stage): (usize, &crate::plan::PlanStage)| {
+            let counts = totals.stages.get(&index).cloned().unwrap_or_default();
+            #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
+            let seconds = counts.nanos as f64 / 1e9;
+            StageSummary {
+                stage: stage.name.clone(),
+                op: stage.op.clone(),
+                seen: counts.seen,
+                dropped: counts.dropped.values().sum(),
+                reasons: counts.dropped,
+                bytes: counts.bytes,
+                seconds,
+            }
+        };
+        Self {
+            name: plan.name.clone(),
+            tamis: plan.tamis.clone(),
+            digest: plan.phases.last().map(|phase| phase.digest.clone()).unwrap_or_default(),
+            input: totals.read,
+            kept: totals.kept,
+            dropped: totals.dropped,
+            failed: totals.failed_total(),
+            failures: totals.failed.clone(),
+            text_bytes: totals.text_bytes,
+            stages: plan.stages.iter().enumerate().map(stage).collect(),
+            tokens: tokens.then_some(TokenSummary {
+                train: totals.train_tokens,
+                train_documents: totals.train_documents,
+                validation: totals.validation_tokens,
+                validation_documents: totals.validation_documents,
+            }),
+            wall_ms,
+            phases_ms,
+        }
+    }
+
+    pub(super) fn save(&self, store: &Store) -> Result<(), ExecError> {
+        let bytes = serde_json::to_vec_pretty(self)
+            .map_err(|source| PlanError::Format { path: PATH.to_owned(), source })?;
+        Ok(store.put(PATH, Bytes::from(bytes))?)
+    }
+
+    /// The funnel: what each stage left of the input, and why it dropped what it dropped.
+    #[must_use]
+    pub fn funnel(&self) -> String {
+        let width = self.stages.iter().map(|stage| stage.stage.len()).max().unwrap_or(0).max(11);
+        let reasons_width = 44;
+        let mut text = String::new();
+        let mut line = |stage: &str, left: &str, dropped: &str, why: &str, speed: &str| {
+            let _ = writeln!(
+                text,
+                "{:<width$}  {left:>8}  {dropped:>8}  {:<reasons_width$}  {speed:>9}",
+                stage, why,
+            );
+        };
+        line("stage", "kept", "dropped", "top reasons (share of the input)", "docs/s");
+        let mut left = self.input - self.failed;
+        line(
+            "read",
+            &self.percent(left),
+            &self.percent(self.failed),
+            &self.top(&self.failures),
+            "",
+        );
+        for stage in &self.stages {
+            left = left.saturating_sub(stage.dropped);
+            #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+            let speed = (stage.seconds > 0.0).then(|| short(stage.seen as f64 / stage.seconds));
+            line(
+                &stage.stage,
+                &self.percent(left),
+                &self.percent(stage.dropped),
+                &self.top(&stage.reasons),
+                &speed.unwrap_or_default(),
+            );
+        }
+        text
+    }
+
+    /// One line about the whole run.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
+        let seconds = self.wall_ms as f64 / 1000.0;
+        let mut text = format!(
+            "{} records in = {} kept + {} dropped + {} failed, in {seconds:.1} s",
+            grouped(self.input),
+            grouped(self.kept),
+            grouped(self.dropped),
+            grouped(self.failed),
+        );
+        if let Some(tokens) = &self.tokens {
+            let _ = write!(
+                text,
+                "; {} training tokens of {} documents, {} validation tokens of {}",
+                grouped(tokens.train),
+                grouped(tokens.train_documents),
+                grouped(tokens.validation),
+                grouped(tokens.validation_documents),
+            );
+        }
+        text
+    }
+
+    fn percent(&self, count: u64) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+        let share = count as f64 / self.input.max(1) as f64;
+        format!("{:.1} %", share * 100.0)
+    }
+
+    fn top(&self, reasons: &BTreeMap<String, u64>) -> String {
+        let mut sorted: Vec<_> = reasons.iter().collect();
+        sorted.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), (*reason).clone()));
+        let shown = sorted
+            .iter()
+            .take(2)
+            .map(|(reason, count)| format!("{reason} {}", self.percent(**count)));
+        let mut text = shown.collect::<Vec<_>>().join(", ");
+        if sorted.len() > 2 {
+            text.push_str(", …");
+        }
+        text
+    }
+}
+
+/// A number with thin groups: `1,234,567`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number in two or three digits: `412k`.
+fn short(number: f64) -> String {
+    match number {
+        n if n >= 1e6 => format!("{:.1}M", n / 1e6),
+        n if n >= 1e4 => format!("{:.0}k", n / 1e3),
+        n if n >= 1e3 => format!("{:.1}k", n / 1e3),
+        n => format!("{n:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(short(412_345.0), "412k");
+        assert_eq!(short(1_500.0), "1.5k");
+        assert_eq!(short(12.3), "12");
+    }
+}

@@ -1,0 +1,62 @@
+//! The one entry for every task, on whatever engine it runs.
+
+use std::time::Instant;
+
+use super::ExecError;
+use super::counters::Counters;
+use super::driver::PhaseOutputs;
+use super::engine::Engine;
+use super::flow::Flow;
+use super::manifest::{Manifest, Output};
+use super::meet;
+use crate::plan::{FlowInput, PhaseKind, load_split};
+use crate::tokens::shard;
+
+/// The files of earlier phases that a task reads.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Inputs {
+    /// Spool files by split.
+    pub spool: Vec<String>,
+    /// Exchange files.
+    pub exchange: Vec<String>,
+}
+
+/// Runs task `index` of phase `phase` and commits it; gives the manifest that counts, which is
+/// another attempt's where that was quicker.
+///
+/// # Errors
+/// When the task fails; nothing is committed then.
+pub fn run_task(engine: &Engine, phase: usize, index: u32) -> Result<Manifest, ExecError> {
+    let start = Instant::now();
+    let store = &engine.store;
+    let spec = &engine.plan.phases[phase];
+    let work = format!("{}/{index:06}-{}", spec.work(phase), engine.attempt());
+    let load = |from: usize| PhaseOutputs::load(store, &engine.plan.phases[from], from);
+    let (outputs, counters): (Vec<Output>, Counters) = match &spec.kind {
+        PhaseKind::Flow { input, stages, output } => {
+            let inputs = match input {
+                FlowInput::Source => Inputs::default(),
+                FlowInput::Spool { documents, verdicts, .. } => {
+                    Inputs { spool: load(*documents)?.spool, exchange: load(*verdicts)?.exchange }
+                }
+            };
+            let split = load_split(store, index)?;
+            let stages = stages.clone();
+            Flow { engine, input, stages, output, split, index, work }.run(&inputs)?
+        }
+        PhaseKind::Meet { from, .. } => {
+            let inputs = Inputs { spool: Vec::new(), exchange: load(*from)?.exchange };
+            (meet::run(engine, index, &inputs, &work)?, Counters::default())
+        }
+        PhaseKind::Shard { from, cuts } => {
+            let exchange = load(*from)?.exchange;
+            shard::run(engine, index, *cuts, &exchange, &work)?
+        }
+    };
+    let wall_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let manifest = Manifest { task: index, outputs, counters, wall_ms };
+    if manifest.commit(store, spec, phase)? {
+        return Ok(manifest);
+    }
+    Ok(Manifest::load(store, spec, phase, index)?.unwrap_or(manifest))
+}

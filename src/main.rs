@@ -1,0 +1,7 @@
+//! The `tamis` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tamis::cli::main()
+}

@@ -1,0 +1,147 @@
+//! Models that ops score with, and the loader that reads each file once a process.
+
+pub mod fasttext;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_128;
+
+use self::fasttext::{FastText, FastTextError};
+use crate::store::{Store, StoreError};
+use crate::tokens::tokenizer::{Tokenizer, TokenizerError};
+
+/// A file an op needs could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetError {
+    /// It cannot be read.
+    #[error("cannot read `{path}`: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the storage said.
+        #[source]
+        source: StoreError,
+    },
+    /// The path names no file in a folder.
+    #[error("`{path}` is not a path to a file")]
+    NotAFile {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// It is not a fastText model.
+    #[error("`{path}` cannot be loaded as a fastText model: {source}")]
+    FastText {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: FastTextError,
+    },
+    /// It is not a tokenizer.
+    #[error("`{path}` cannot be loaded as a tokenizer: {source}")]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: TokenizerError,
+    },
+    /// A model that ships with tamis is not where it should be.
+    #[error("the model `{name}` is at none of {tried}; name a file with `model = \"…\"`")]
+    NotShipped {
+        /// File name.
+        name: &'static str,
+        /// The places looked at.
+        tried: String,
+    },
+}
+
+/// The bytes of an asset file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_asset(path: &Path) -> Result<Bytes, AssetError> {
+    let not_a_file = || AssetError::NotAFile { path: path.to_owned() };
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_a_file)?;
+    let parent =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Store::open_existing(parent)
+        .and_then(|store| store.read(name))
+        .map_err(|source| AssetError::Read { path: path.to_owned(), source })
+}
+
+/// A hash of an asset's content, for the plan's digest.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn asset_hash(path: &Path) -> Result<String, AssetError> {
+    Ok(format!("{:032x}", xxh3_128(&read_asset(path)?)))
+}
+
+/// Finds a model that ships with tamis: beside the installed program
+/// (`<bin>/../share/tamis/models`), else in the checkout it was built from.
+///
+/// # Errors
+/// When it is at neither place.
+pub fn shipped(name: &'static str) -> Result<PathBuf, AssetError> {
+    let mut places = Vec::new();
+    if let Some(bin) = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned))
+    {
+        places.push(bin.join("../share/tamis/models").join(name));
+    }
+    places.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("data-samples/models").join(name));
+    if let Some(found) = places.iter().find(|place| place.is_file()) {
+        return Ok(found.clone());
+    }
+    let tried: Vec<_> = places.iter().map(|place| format!("`{}`", place.display())).collect();
+    Err(AssetError::NotShipped { name, tried: tried.join(", ") })
+}
+
+/// Loads each model once, whoever asks.
+#[derive(Default)]
+pub struct Assets {
+    fasttext: Mutex<BTreeMap<PathBuf, Arc<FastText>>>,
+    tokenizers: Mutex<BTreeMap<PathBuf, Arc<Tokenizer>>>,
+}
+
+impl Assets {
+    /// A fastText model.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a model.
+    pub fn fasttext(&self, path: &Path) -> Result<Arc<FastText>, AssetError> {
+        load(&self.fasttext, path, |bytes| {
+            FastText::from_bytes(bytes)
+                .map_err(|source| AssetError::FastText { path: path.to_owned(), source })
+        })
+    }
+
+    /// A tokenizer.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a tokenizer.
+    pub fn tokenizer(&self, path: &Path) -> Result<Arc<Tokenizer>, AssetError> {
+        load(&self.tokenizers, path, |bytes| {
+            Tokenizer::from_bytes(bytes)
+                .map_err(|source| AssetError::Tokenizer { path: path.to_owned(), source })
+        })
+    }
+}
+
+fn load<T>(
+    cache: &Mutex<BTreeMap<PathBuf, Arc<T>>>,
+    path: &Path,
+    parse: impl FnOnce(&[u8]) -> Result<T, AssetError>,
+) -> Result<Arc<T>, AssetError> {
+    // Held while loading, so that two tasks that start together do not load twice.
+    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = cache.get(path) {
+        return Ok(Arc::clone(found));
+    }
+    let loaded = Arc::new(parse(&read_asset(path)?)?);
+    cache.insert(path.to_owned(), Arc::clone(&loaded));
+    Ok(loaded)
+}

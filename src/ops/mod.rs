@@ -1,0 +1,377 @@
+//! Ops: what a stage of a pipeline can run.
+//!
+//! There are three kinds. A [`DocumentOp`] looks at one document at a time; a [`PartitionOp`] at
+//! the columns of many; an [`ExchangeOp`] needs documents of all tasks to meet. Adding an op is one
+//! file (settings with their documentation, code, tests) and one line in [`OPS`]: the checks, the
+//! JSON schema, `tamis ops` and the planner all read that table.
+
+mod exact_dedup;
+mod gopher_quality;
+mod language;
+mod r#where;
+
+use std::path::Path;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::document::{Batch, Reason, Signal, SignalColumn, SignalValue};
+use crate::model::{AssetError, Assets};
+use crate::text::Analysis;
+
+pub use crate::ops::r#where::Condition;
+
+/// Every op there is, in the order `tamis ops` lists them.
+pub static OPS: &[OpEntry] = &[
+    OpEntry::of::<language::Language>(),
+    OpEntry::of::<gopher_quality::GopherQuality>(),
+    OpEntry::of::<r#where::Where>(),
+    OpEntry::of::<exact_dedup::ExactDedup>(),
+];
+
+/// Finds an op by the name used in `op = "…"`.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static OpEntry> {
+    OPS.iter().find(|entry| entry.name == name)
+}
+
+/// Why an op could not be built or run.
+#[derive(Debug, thiserror::Error)]
+pub enum OpError {
+    /// A setting has a value that cannot work.
+    #[error("{key}: {reason}")]
+    Setting {
+        /// The setting's key.
+        key: &'static str,
+        /// What is wrong and what to write instead.
+        reason: String,
+    },
+    /// A model or list could not be loaded.
+    #[error(transparent)]
+    Asset(#[from] AssetError),
+    /// A SQL condition failed while it ran.
+    #[error("the condition `{sql}` failed: {reason}")]
+    Sql {
+        /// The condition as written.
+        sql: String,
+        /// What the SQL engine said.
+        reason: String,
+    },
+}
+
+/// What one op decides about one document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Let it pass.
+    Keep,
+    /// Take it out.
+    Drop(Reason),
+}
+
+/// One document as an op sees it.
+#[derive(Clone, Copy)]
+pub struct Document<'a> {
+    /// The text.
+    pub text: &'a str,
+    /// Words, lines, … of the text, computed once and shared by all ops.
+    pub analysis: &'a Analysis,
+    /// The record's address, where the input has one.
+    pub url: Option<&'a str>,
+}
+
+/// The signals of one document, set by an op by the index in its list of [`Signal`]s.
+#[derive(Default)]
+pub struct SignalRow<'a> {
+    values: Vec<Option<SignalValue<'a>>>,
+}
+
+impl<'a> SignalRow<'a> {
+    /// Sets an integer signal.
+    pub fn int(&mut self, index: usize, value: i64) {
+        self.values[index] = Some(SignalValue::Int(value));
+    }
+
+    /// Sets a float signal.
+    pub fn float(&mut self, index: usize, value: f64) {
+        self.values[index] = Some(SignalValue::Float(value));
+    }
+
+    /// Sets a text signal.
+    pub fn text(&mut self, index: usize, value: &'a str) {
+        self.values[index] = Some(SignalValue::Text(value));
+    }
+}
+
+/// An op that looks at one document at a time.
+pub trait DocumentOp: Send + Sync + 'static {
+    /// Buffers kept from document to document, one set per batch.
+    type Scratch: Default;
+
+    /// Decides about one document and sets its signals.
+    fn document<'a>(
+        &'a self,
+        document: Document<'a>,
+        scratch: &mut Self::Scratch,
+        signals: &mut SignalRow<'a>,
+    ) -> Decision;
+}
+
+/// An op that looks at the columns of a batch at once.
+pub trait PartitionOp: Send + Sync + 'static {
+    /// Decides about the rows of `rows` (the ones still kept and in the stage's scope), in order.
+    ///
+    /// # Errors
+    /// When it cannot decide; the task fails, no document is lost.
+    fn partition(
+        &self,
+        batch: &Batch,
+        rows: &[usize],
+        signals: &mut [SignalColumn],
+    ) -> Result<Vec<Decision>, OpError>;
+}
+
+/// An op that brings documents of all tasks together by a key.
+///
+/// The engine sends `(key, place)` of each document through a hash exchange and gives every set of
+/// equal keys back in document order (source, path, record), which is the order of survival.
+pub trait ExchangeOp: Send + Sync + 'static {
+    /// The document's key; `None` lets the document pass without meeting any other.
+    fn key(&self, document: Document<'_>) -> Option<u128>;
+
+    /// Decides about the `nth` (from 0) of `copies` documents with one key.
+    fn decide(&self, nth: u32, copies: u32) -> Decision;
+}
+
+/// A [`DocumentOp`] with its scratch type hidden: one virtual call per batch, static calls inside.
+pub trait ErasedDocumentOp: Send + Sync {
+    /// Runs over `rows`, appending one decision each and one value per signal column and batch row.
+    fn run(
+        &self,
+        batch: &Batch,
+        rows: &[usize],
+        url: Option<usize>,
+        signals: &mut [SignalColumn],
+    ) -> Vec<Decision>;
+}
+
+impl<T: DocumentOp> ErasedDocumentOp for T {
+    fn run(
+        &self,
+        batch: &Batch,
+        rows: &[usize],
+        url: Option<usize>,
+        signals: &mut [SignalColumn],
+    ) -> Vec<Decision> {
+        let mut scratch = T::Scratch::default();
+        let mut row_values = SignalRow { values: vec![None; signals.len()] };
+        let mut decisions = Vec::with_capacity(rows.len());
+        let mut filled = 0;
+        for &row in rows {
+            pad(signals, row - filled);
+            let document = document(batch, row, url);
+            row_values.values.fill(None);
+            decisions.push(self.document(document, &mut scratch, &mut row_values));
+            for (column, value) in signals.iter_mut().zip(&row_values.values) {
+                column.push(*value);
+            }
+            filled = row + 1;
+        }
+        pad(signals, batch.len() - filled);
+        decisions
+    }
+}
+
+/// Appends `count` nulls to each column, for rows an op does not see.
+fn pad(signals: &mut [SignalColumn], count: usize) {
+    for column in signals {
+        for _ in 0..count {
+            column.push(None);
+        }
+    }
+}
+
+/// The view of one row that document and exchange ops get.
+#[must_use]
+pub fn document(batch: &Batch, row: usize, url: Option<usize>) -> Document<'_> {
+    use arrow::array::Array;
+    let url = url
+        .map(|column| &batch.metadata[column])
+        .filter(|column| column.is_valid(row))
+        .map(|column| column.value(row));
+    Document { text: batch.text(row), analysis: &batch.analyses[row], url }
+}
+
+/// A built op, ready to run.
+pub enum Op {
+    /// Looks at one document at a time.
+    Document(Box<dyn ErasedDocumentOp>),
+    /// Looks at columns.
+    Partition(Box<dyn PartitionOp>),
+    /// Needs an exchange.
+    Exchange(Box<dyn ExchangeOp>),
+}
+
+/// Where an op runs: in the flow of one task, or across all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpKind {
+    /// One document at a time.
+    Document,
+    /// The columns of a batch at once.
+    Partition,
+    /// Across all tasks: cuts the plan in two phases.
+    Exchange,
+}
+
+/// What an op may ask for while it is built.
+pub struct BuildContext<'a> {
+    /// Loads models and lists, each once a process.
+    pub assets: &'a Assets,
+    /// Names and types of the columns that stand before the stage, for SQL.
+    pub columns: &'a Columns,
+}
+
+/// The columns that a stage can read: kept metadata, then signals of the stages before.
+#[derive(Debug, Clone, Default)]
+pub struct Columns {
+    /// Kept fields, in the order of [`Batch::metadata`].
+    pub metadata: Vec<String>,
+    /// `(<stage>.<signal>, type)`, in the order of [`Batch::signals`].
+    pub signals: Vec<(String, crate::document::SignalType)>,
+}
+
+/// The settings of an op: its part of the TOML, which is also its documentation.
+pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static {
+    /// The name in `op = "…"`.
+    const NAME: &'static str;
+    /// Raised when the same settings give other results than before: it enters the plan's digest.
+    const VERSION: u32;
+    /// Where it runs.
+    const KIND: OpKind;
+    /// What it computes about each document, whatever its settings.
+    const SIGNALS: &'static [Signal];
+    /// The reasons it drops with.
+    const REASONS: &'static [Reason];
+
+    /// Files the op reads (models, lists): `(key, path)`.
+    fn assets(&self) -> Vec<(&'static str, &Path)> {
+        Vec::new()
+    }
+
+    /// Rewrites paths of files as typed in the TOML to ones that hold from anywhere.
+    fn resolve_paths(&mut self, _base: &Path) {}
+
+    /// Makes the op.
+    ///
+    /// # Errors
+    /// When a value cannot work or a file cannot be loaded.
+    fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError>;
+}
+
+/// Settings with their type hidden, as the plan holds them.
+pub trait AnySettings: Send + Sync {
+    /// The settings as JSON, every default written out.
+    fn to_json(&self) -> serde_json::Value;
+    /// See [`Settings::assets`].
+    fn assets(&self) -> Vec<(&'static str, &Path)>;
+    /// See [`Settings::resolve_paths`].
+    fn resolve_paths(&mut self, base: &Path);
+    /// See [`Settings::build`].
+    ///
+    /// # Errors
+    /// As there.
+    fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError>;
+}
+
+impl<T: Settings> AnySettings for T {
+    fn to_json(&self) -> serde_json::Value {
+        // Settings are plain structs of strings, numbers and lists, which always serialise.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    fn assets(&self) -> Vec<(&'static str, &Path)> {
+        Settings::assets(self)
+    }
+
+    fn resolve_paths(&mut self, base: &Path) {
+        Settings::resolve_paths(self, base);
+    }
+
+    fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError> {
+        Settings::build(self, context)
+    }
+}
+
+/// Reads settings out of a TOML table.
+type ParseToml =
+    for<'de> fn(toml::de::Deserializer<'de>) -> Result<Box<dyn AnySettings>, toml::de::Error>;
+
+/// A row of [`OPS`].
+pub struct OpEntry {
+    /// See [`Settings::NAME`].
+    pub name: &'static str,
+    /// See [`Settings::VERSION`].
+    pub version: u32,
+    /// See [`Settings::KIND`].
+    pub kind: OpKind,
+    /// See [`Settings::SIGNALS`].
+    pub signals: &'static [Signal],
+    /// See [`Settings::REASONS`].
+    pub reasons: &'static [Reason],
+    /// Settings from the pipeline file.
+    pub from_toml: ParseToml,
+    /// Settings from a plan.
+    pub from_json: fn(serde_json::Value) -> Result<Box<dyn AnySettings>, serde_json::Error>,
+    /// JSON schema of the settings; its description is the op's documentation.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl OpEntry {
+    const fn of<T: Settings>() -> Self {
+        Self {
+            name: T::NAME,
+            version: T::VERSION,
+            kind: T::KIND,
+            signals: T::SIGNALS,
+            reasons: T::REASONS,
+            from_toml: |table| Ok(Box::new(T::deserialize(table)?)),
+            from_json: |value| Ok(Box::new(serde_json::from_value::<T>(value)?)),
+            schema: |generator| T::json_schema(generator),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_op_is_documented() {
+        let mut names: Vec<&str> = OPS.iter().map(|op| op.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), OPS.len());
+        for op in OPS {
+            let schema = (op.schema)(&mut SchemaGenerator::default()).to_value();
+            assert!(
+                schema["description"].as_str().is_some_and(|text| text.len() > 60),
+                "{}",
+                op.name
+            );
+            for (key, setting) in schema["properties"].as_object().into_iter().flatten() {
+                let text = setting["description"].as_str().or(setting["$ref"].as_str());
+                assert!(text.is_some(), "{}.{key} has no description", op.name);
+            }
+            assert!(!op.reasons.is_empty(), "{}", op.name);
+        }
+    }
+
+    /// The flow behind an exchange has no place for signals of the exchange itself yet.
+    #[test]
+    fn exchange_ops_compute_no_signals() {
+        for op in OPS.iter().filter(|op| op.kind == OpKind::Exchange) {
+            assert!(op.signals.is_empty(), "{}", op.name);
+        }
+    }
+}

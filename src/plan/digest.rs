@@ -1,0 +1,106 @@
+//! Digests: what a phase's results depend on, in 128 bits.
+//!
+//! Ops with their versions and settings, contents of models and tokenizers, names, sizes and tags of
+//! input files, and the phases before. Never absolute paths, `--out`, `--on`, `--threads` or
+//! `memory_limit`: those change no result.
+
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use super::{FlowInput, FlowOutput, PhaseKind, Plan};
+use crate::model::{AssetError, asset_hash};
+use crate::ops::AnySettings;
+
+/// Raised when the engine itself gives other results for the same plan than before.
+const ENGINE_VERSION: u32 = 1;
+
+/// Hash of the names, sizes and tags of input files, fed in document order.
+pub(super) struct InputDigest(Xxh3);
+
+impl InputDigest {
+    pub fn new() -> Self {
+        Self(Xxh3::new())
+    }
+
+    pub fn file(&mut self, source: &str, path: &str, size: u64, tag: &str) {
+        for part in [source, path, tag] {
+            self.0.update(&(part.len() as u64).to_le_bytes());
+            self.0.update(part.as_bytes());
+        }
+        self.0.update(&size.to_le_bytes());
+    }
+
+    pub fn splits(&mut self, splits: &str) {
+        self.0.update(splits.as_bytes());
+    }
+
+    pub fn finish(&self) -> String {
+        format!("{:032x}", self.0.digest128())
+    }
+}
+
+/// An op's settings with the content of files in place of their paths.
+pub(super) fn settings(settings: &dyn AnySettings) -> Result<Value, AssetError> {
+    let mut value = settings.to_json();
+    for (key, path) in settings.assets() {
+        if let Some(object) = value.as_object_mut() {
+            object.insert(key.to_owned(), Value::String(asset_hash(path)?));
+        }
+    }
+    Ok(value)
+}
+
+/// Everything outside the phases that digests are made of.
+pub(super) struct Parts<'a> {
+    pub plan: &'a Plan,
+    pub inputs: String,
+    /// Settings of each stage as [`settings`] gives them.
+    pub stages: Vec<Value>,
+    pub tokenizer: Option<String>,
+}
+
+/// The digest of a phase, given those of the phases before it.
+pub(super) fn phase(parts: &Parts<'_>, kind: &PhaseKind, tasks: u32, before: &[String]) -> String {
+    let plan = parts.plan;
+    let stage = |index: usize| {
+        let stage = &plan.stages[index];
+        json!([
+            stage.name,
+            stage.op,
+            stage.version,
+            parts.stages[index],
+            stage.only,
+            stage.when,
+            stage.action
+        ])
+    };
+    let own = match kind {
+        PhaseKind::Flow { input, stages, output } => json!({
+            "input": match input {
+                FlowInput::Source => json!({
+                    "files": parts.inputs,
+                    "sources": plan.sources.iter().map(|source| json!([source.name, source.fields])).collect::<Vec<_>>(),
+                    "metadata": plan.metadata,
+                }),
+                FlowInput::Spool { documents, verdicts, .. } => json!([before[*documents], before[*verdicts]]),
+            },
+            "stages": stages.clone().map(stage).collect::<Vec<_>>(),
+            "output": match output {
+                FlowOutput::Exchange { stage: index, cuts } => json!([stage(*index), cuts]),
+                FlowOutput::Final { tokens } => json!({
+                    "documents": plan.documents,
+                    "cuts": tokens,
+                    "tokens": plan.tokens.as_ref().map(|tokens| json!([
+                        parts.tokenizer, tokens.end_of_document, tokens.validation_fraction, plan.seed
+                    ])),
+                }),
+            },
+        }),
+        PhaseKind::Meet { stage: index, from } => json!([before[*from], stage(*index)]),
+        PhaseKind::Shard { from, cuts } => {
+            json!([before[*from], cuts, plan.tokens.as_ref().map(|tokens| tokens.format),])
+        }
+    };
+    let text = json!([ENGINE_VERSION, own, tasks]).to_string();
+    format!("{:032x}", xxh3_128(text.as_bytes()))
+}

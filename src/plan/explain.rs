@@ -1,0 +1,146 @@
+//! Plans as people read them.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan};
+use crate::config::bytes::ByteSize;
+use crate::config::stage::Action;
+use crate::exchange::Cuts;
+
+/// The plan as indented text.
+#[must_use]
+pub fn text(plan: &Plan) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "pipeline {} (seed {})", plan.name, plan.seed);
+    for source in &plan.sources {
+        let _ = writeln!(
+            out,
+            "  source {}: {} files, {}",
+            source.name,
+            source.files,
+            ByteSize(source.bytes)
+        );
+    }
+    for (index, phase) in plan.phases.iter().enumerate() {
+        let tasks = if phase.tasks == 1 { "task" } else { "tasks" };
+        let _ = writeln!(
+            out,
+            "phase {}  {} {tasks}  {}",
+            phase.name(index),
+            phase.tasks,
+            &phase.digest[..8.min(phase.digest.len())]
+        );
+        for line in lines(plan, phase) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    out
+}
+
+fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &phase.kind {
+        PhaseKind::Flow { input, stages, output } => {
+            lines.push(match input {
+                FlowInput::Source => format!("read {} splits", plan.splits),
+                FlowInput::Spool { documents, verdicts, .. } => format!(
+                    "read the documents of {} with the verdicts of {}",
+                    plan.phases[*documents].name(*documents),
+                    plan.phases[*verdicts].name(*verdicts)
+                ),
+            });
+            lines.extend(stages.clone().map(|index| stage(plan, index)));
+            match output {
+                FlowOutput::Exchange { stage: index, cuts } => {
+                    lines.push(format!(
+                        "put documents aside; keys of {} → hash exchange, {}",
+                        plan.stages[*index].name,
+                        parts(*cuts)
+                    ));
+                }
+                FlowOutput::Final { tokens } => {
+                    lines.push("write documents/ and ledger/".to_owned());
+                    if let (Some(cuts), Some(tokens)) = (tokens, &plan.tokens) {
+                        lines.push(format!(
+                            "tokenize ({} ids, end of document {}); ids → range exchange by shuffled key, {}",
+                            tokens.vocab_size, tokens.end_of_document, parts(*cuts)
+                        ));
+                    }
+                }
+            }
+        }
+        PhaseKind::Meet { stage: index, from } => {
+            lines.push(format!("merge the keys of {}", plan.phases[*from].name(*from)));
+            lines.push(format!("{}: verdicts → exchange by split", stage(plan, *index)));
+        }
+        PhaseKind::Shard { from, .. } => {
+            lines.push(format!("merge the tokens of {}", plan.phases[*from].name(*from)));
+            lines.push("write tokens/ (Megatron .bin and .idx) and tokens/index/".to_owned());
+        }
+    }
+    lines
+}
+
+fn stage(plan: &Plan, index: usize) -> String {
+    let stage = &plan.stages[index];
+    let mut line = stage.name.clone();
+    if stage.name != stage.op {
+        let _ = write!(line, " ({})", stage.op);
+    }
+    if let Some(only) = &stage.only {
+        let names: Vec<_> =
+            only.iter().map(|&source| plan.sources[source as usize].name.as_str()).collect();
+        let _ = write!(line, " only {}", names.join(", "));
+    }
+    if let Some(when) = &stage.when {
+        let _ = write!(line, " when {when}");
+    }
+    if stage.action == Action::Annotate {
+        line.push_str(" annotate");
+    }
+    line
+}
+
+fn parts(cuts: Cuts) -> String {
+    let plural =
+        |count: u32, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    match cuts {
+        Cuts::Even { parts } => plural(parts, "part"),
+        Cuts::Splits => "one part a split".to_owned(),
+        Cuts::Tokens { train, validation } => {
+            format!("{} + {} for validation", plural(train, "shard"), validation)
+        }
+    }
+}
+
+/// The plan as JSON, with the lines of the text form for each phase.
+#[must_use]
+pub fn json(plan: &Plan) -> Value {
+    let phases: Vec<Value> = plan
+        .phases
+        .iter()
+        .enumerate()
+        .map(|(index, phase)| {
+            json!({
+                "name": phase.name(index),
+                "tasks": phase.tasks,
+                "digest": phase.digest,
+                "kind": phase.kind,
+                "does": lines(plan, phase),
+            })
+        })
+        .collect();
+    json!({
+        "name": plan.name,
+        "seed": plan.seed,
+        "sources": plan.sources.iter().map(|source| json!({
+            "name": source.name, "files": source.files, "bytes": source.bytes,
+        })).collect::<Vec<_>>(),
+        "splits": plan.splits,
+        "stages": plan.stages,
+        "phases": phases,
+    })
+}

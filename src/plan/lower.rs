@@ -1,0 +1,285 @@
+//! Lowering: a pipeline to a plan.
+
+use std::path::Path;
+
+use super::digest::{self, InputDigest};
+use super::inputs;
+use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanSource, PlanStage, PlanTokens};
+use crate::config::{ConfigError, ConfigErrors, Pipeline};
+use crate::exchange::Cuts;
+use crate::model::{Assets, asset_hash};
+use crate::ops::{BuildContext, Columns, Condition, OpKind};
+use crate::read::split::{Split, SplitPlanner};
+use crate::read::{Fields, ReadError};
+
+/// Stored input bytes behind one part of a hash exchange: at 24 bytes a document of some kilobytes
+/// the keys of a part stay far below any memory limit.
+const BYTES_A_PART: u64 = 4 << 30;
+
+/// Why a pipeline cannot be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum LowerError {
+    /// Something in the file cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The input could not be looked at.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// A plan and the splits that belong to it.
+pub struct Lowered {
+    /// The plan.
+    pub plan: Plan,
+    /// Its splits.
+    pub splits: Vec<Split>,
+}
+
+/// Checks everything that can be checked without reading the input: builds each op (which loads its
+/// models and type-checks its SQL) and the tokenizer.
+///
+/// # Errors
+/// Every mistake at once.
+pub fn check(pipeline: &Pipeline, assets: &Assets) -> Result<(), ConfigErrors> {
+    let mut errors = Vec::new();
+    let mut columns = Columns { metadata: metadata(pipeline), signals: Vec::new() };
+    for stage in &pipeline.stages {
+        let context = BuildContext { assets, columns: &columns };
+        if let Err(error) = stage.settings.build(&context) {
+            errors.push(stage.error(&error));
+        }
+        if let Some(when) = &stage.when
+            && let Err(error) = Condition::compile(when, &columns)
+        {
+            errors.push(ConfigError::new(
+                format!("stage `{}`: {error}", stage.name).replace("sql:", "when:"),
+                stage.spans.of("when"),
+            ));
+        }
+        for signal in stage.op.signals {
+            columns.signals.push((format!("{}.{}", stage.name, signal.name), signal.kind));
+        }
+    }
+    if let Some(tokens) = &pipeline.tokens {
+        match assets.tokenizer(&tokens.tokenizer) {
+            Ok(tokenizer) => {
+                if let Err(error) = tokenizer.end_of_document(tokens.end_of_document.as_deref()) {
+                    let span = tokens.spans.of("end_of_document");
+                    errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
+                }
+                let length = tokens.sequence_length as usize;
+                if let Some(train) = &pipeline.train
+                    && let Err(error) = train.resolve(length, tokenizer.vocab_size())
+                {
+                    errors.push(ConfigError::new(error.to_string(), train.spans.of(error.key)));
+                }
+            }
+            Err(error) => {
+                let span = tokens.spans.of("tokenizer");
+                errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
+            }
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(pipeline.text.errors(errors)) }
+}
+
+/// Kept fields of all sources, `url` first.
+fn metadata(pipeline: &Pipeline) -> Vec<String> {
+    let mut fields = vec!["url".to_owned()];
+    for field in pipeline.sources.iter().flat_map(|source| &source.keep_fields) {
+        if !fields.contains(field) {
+            fields.push(field.clone());
+        }
+    }
+    fields
+}
+
+/// Makes the plan of a pipeline that passed [`check`].
+///
+/// # Errors
+/// When input is missing or cannot be looked at.
+pub fn lower(
+    pipeline: &Pipeline,
+    assets: &Assets,
+    limit: Option<u64>,
+) -> Result<Lowered, LowerError> {
+    check(pipeline, assets)?;
+    let wrong = |error: ConfigError| LowerError::Config(pipeline.text.errors(vec![error]));
+    let base = pipeline.text.path.parent().unwrap_or(Path::new(""));
+    let metadata = metadata(pipeline);
+    let mut inputs = InputDigest::new();
+    let mut sources = Vec::new();
+    let mut splits = Vec::new();
+    let mut missing = Vec::new();
+    for (index, source) in (0u32..).zip(&pipeline.sources) {
+        let paths = source.path.as_slice();
+        let found = match inputs::find(base, paths) {
+            Ok(found) => found,
+            Err(error) => {
+                missing.push(
+                    ConfigError::new(format!("source `{}`: {error}", source.name), source.spans.of("path"))
+                        .help("paths are relative to the pipeline file; `*` stays within a folder, `**` crosses folders"),
+                );
+                continue;
+            }
+        };
+        let mut planner = SplitPlanner::new(&found.store, index, source.split_size.0, limit);
+        for file in &found.files {
+            let Some(format) = source.format.of(&file.path) else {
+                missing.push(
+                    ConfigError::new(
+                        format!(
+                            "source `{}`: the format of `{}` cannot be told from its name",
+                            source.name, file.path
+                        ),
+                        source.spans.of("path"),
+                    )
+                    .help("set `format` to \"jsonl\", \"parquet\" or \"text\", or narrow `path`"),
+                );
+                break;
+            };
+            inputs.file(&source.name, &file.path, file.size, &file.tag);
+            planner.add(file, format)?;
+        }
+        splits.extend(planner.finish());
+        sources.push(PlanSource {
+            name: source.name.clone(),
+            root: found.root,
+            fields: Fields {
+                text: source.text_field.clone(),
+                id: source.id_field.clone(),
+                metadata: metadata.clone(),
+            },
+            files: found.files.len() as u64,
+            bytes: found.files.iter().map(|file| file.size).sum(),
+        });
+    }
+    if !missing.is_empty() {
+        return Err(LowerError::Config(pipeline.text.errors(missing)));
+    }
+    for split in &splits {
+        inputs.splits(&serde_json::to_string(split).unwrap_or_default());
+    }
+    let asset = |error: crate::model::AssetError| wrong(ConfigError::new(error.to_string(), 0..0));
+    let mut signals = Vec::new();
+    let mut stages = Vec::new();
+    let mut settings = Vec::new();
+    for stage in &pipeline.stages {
+        let first = signals.len();
+        for signal in stage.op.signals {
+            signals.push((format!("{}.{}", stage.name, signal.name), signal.kind));
+        }
+        settings.push(digest::settings(stage.settings.as_ref()).map_err(asset)?);
+        stages.push(PlanStage {
+            name: stage.name.clone(),
+            op: stage.op.name.to_owned(),
+            version: stage.op.version,
+            settings: stage.settings.to_json(),
+            only: stage.only.as_ref().map(|only| indices(pipeline, only)),
+            when: stage.when.clone(),
+            action: stage.action,
+            signals: first..signals.len(),
+        });
+    }
+    let tokens =
+        plan_tokens(pipeline, assets).map_err(|message| wrong(ConfigError::new(message, 0..0)))?;
+    let tokenizer =
+        tokens.as_ref().map(|tokens| asset_hash(&tokens.tokenizer)).transpose().map_err(asset)?;
+    let mut plan = Plan {
+        tamis: env!("CARGO_PKG_VERSION").to_owned(),
+        name: pipeline.name.clone(),
+        seed: pipeline.seed,
+        sources,
+        metadata,
+        stages,
+        signals,
+        documents: pipeline.documents.clone(),
+        tokens,
+        splits: u32::try_from(splits.len()).unwrap_or(u32::MAX),
+        phases: Vec::new(),
+    };
+    let kinds = phases(pipeline, &plan);
+    let parts = digest::Parts { plan: &plan, inputs: inputs.finish(), stages: settings, tokenizer };
+    let mut digests: Vec<String> = Vec::new();
+    let mut phases = Vec::new();
+    for (kind, tasks) in kinds {
+        let digest = digest::phase(&parts, &kind, tasks, &digests);
+        digests.push(digest.clone());
+        phases.push(Phase { kind, tasks, digest });
+    }
+    plan.phases = phases;
+    Ok(Lowered { plan, splits })
+}
+
+fn indices(pipeline: &Pipeline, names: &[String]) -> Vec<u32> {
+    let sources = (0u32..).zip(&pipeline.sources);
+    sources.filter(|(_, source)| names.contains(&source.name)).map(|(index, _)| index).collect()
+}
+
+fn plan_tokens(pipeline: &Pipeline, assets: &Assets) -> Result<Option<PlanTokens>, String> {
+    let Some(tokens) = &pipeline.tokens else { return Ok(None) };
+    let tokenizer = assets.tokenizer(&tokens.tokenizer).map_err(|error| error.to_string())?;
+    let end = tokenizer
+        .end_of_document(tokens.end_of_document.as_deref())
+        .map_err(|error| error.to_string())?;
+    let path = std::path::absolute(&tokens.tokenizer).unwrap_or_else(|_| tokens.tokenizer.clone());
+    Ok(Some(PlanTokens {
+        tokenizer: path,
+        vocab_size: tokenizer.vocab_size(),
+        end_of_document: end,
+        format: tokens.format,
+        validation_fraction: tokens.validation_fraction,
+        sequence_length: tokens.sequence_length,
+    }))
+}
+
+/// Cuts the stages at exchanges.
+fn phases(pipeline: &Pipeline, plan: &Plan) -> Vec<(PhaseKind, u32)> {
+    let bytes: u64 = plan.sources.iter().map(|source| source.bytes).sum();
+    let mut phases: Vec<(PhaseKind, u32)> = Vec::new();
+    let mut input = FlowInput::Source;
+    let mut first = 0;
+    for (stage, _) in
+        pipeline.stages.iter().enumerate().filter(|(_, stage)| stage.op.kind == OpKind::Exchange)
+    {
+        let parts = parts(bytes, BYTES_A_PART);
+        let output = FlowOutput::Exchange { stage, cuts: Cuts::Even { parts } };
+        phases.push((PhaseKind::Flow { input, stages: first..stage, output }, plan.splits));
+        let documents = phases.len() - 1;
+        phases.push((PhaseKind::Meet { stage, from: documents }, parts));
+        input = FlowInput::Spool { documents, verdicts: phases.len() - 1, stage };
+        first = stage + 1;
+    }
+    let shards = pipeline.tokens.as_ref().map(|tokens| shard_cuts(tokens, bytes));
+    let output = FlowOutput::Final { tokens: shards };
+    phases.push((PhaseKind::Flow { input, stages: first..plan.stages.len(), output }, plan.splits));
+    if let Some(cuts @ Cuts::Tokens { train, validation }) = shards {
+        phases.push((PhaseKind::Shard { from: phases.len() - 1, cuts }, train + validation));
+    }
+    phases
+}
+
+/// How many shards: by the size of the input, since how much will be left is not known before.
+/// Text is about 4 bytes a token, a token 2 bytes, and stored text about half its size: so stored
+/// input and token data are of one order.
+fn shard_cuts(tokens: &crate::config::tokens::Tokens, bytes: u64) -> Cuts {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate; f64 arithmetic is the same everywhere"
+    )]
+    let validation_bytes = (bytes as f64 * tokens.validation_fraction) as u64;
+    Cuts::Tokens {
+        train: parts(bytes, tokens.shard_size.0),
+        validation: if tokens.validation_fraction > 0.0 {
+            parts(validation_bytes, tokens.shard_size.0)
+        } else {
+            0
+        },
+    }
+}
+
+fn parts(bytes: u64, target: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(target).max(1)).unwrap_or(u32::MAX)
+}

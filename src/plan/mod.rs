@@ -1,0 +1,317 @@
+//! Plans: from a checked pipeline to phases and tasks.
+//!
+//! [`lower::lower`] finds the input files, cuts them into splits and the stages into phases; what
+//! comes out is a [`Plan`] that any machine can run: it is frozen in the run directory, and its
+//! digests say which committed work still holds.
+
+mod digest;
+pub mod explain;
+pub mod inputs;
+pub mod lower;
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::config::source::Documents;
+use crate::config::stage::Action;
+use crate::config::tokens::ShardFormat;
+use crate::document::SignalType;
+use crate::exchange::Cuts;
+use crate::read::Fields;
+use crate::read::split::Split;
+use crate::store::{Store, StoreError};
+
+/// Splits in one file of the plan: what a task has to read to find its own.
+const SPLITS_A_FILE: usize = 1024;
+
+/// A frozen pipeline: everything a task needs to know but its splits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of tamis that made it.
+    pub tamis: String,
+    /// Name of the pipeline.
+    pub name: String,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Sources, in document order.
+    pub sources: Vec<PlanSource>,
+    /// Kept fields, in the order of the columns.
+    pub metadata: Vec<String>,
+    /// Stages, in order.
+    pub stages: Vec<PlanStage>,
+    /// `(<stage>.<signal>, type)` of all stages, in order.
+    pub signals: Vec<(String, SignalType)>,
+    /// Form of the curated text.
+    pub documents: Documents,
+    /// Tokenization, where the pipeline asks for it.
+    pub tokens: Option<PlanTokens>,
+    /// Number of splits: tasks of the first phase.
+    pub splits: u32,
+    /// Phases, in order.
+    pub phases: Vec<Phase>,
+}
+
+/// A source as tasks see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlanSource {
+    /// Name.
+    pub name: String,
+    /// Folder below which its files lie.
+    pub root: PathBuf,
+    /// What to take from each record.
+    pub fields: Fields,
+    /// Number of files.
+    pub files: u64,
+    /// Their stored bytes.
+    pub bytes: u64,
+}
+
+/// A stage as tasks see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlanStage {
+    /// Name.
+    pub name: String,
+    /// Op.
+    pub op: String,
+    /// The op's version.
+    pub version: u32,
+    /// The op's settings, defaults written out.
+    pub settings: serde_json::Value,
+    /// Indices of the sources it applies to; all where `None`.
+    pub only: Option<Vec<u32>>,
+    /// Condition on the documents it applies to.
+    pub when: Option<String>,
+    /// What happens to what it would drop.
+    pub action: Action,
+    /// Its columns among the plan's signals.
+    pub signals: Range<usize>,
+}
+
+/// Tokenization as tasks see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlanTokens {
+    /// The tokenizer file.
+    pub tokenizer: PathBuf,
+    /// Ids there are.
+    pub vocab_size: u32,
+    /// Id put behind each document.
+    pub end_of_document: u32,
+    /// Layout of the shards.
+    pub format: ShardFormat,
+    /// Share of the documents for validation.
+    pub validation_fraction: f64,
+    /// Tokens of one training sequence.
+    pub sequence_length: u32,
+}
+
+/// A step of the plan: tasks that do not need each other.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Phase {
+    /// What it does.
+    pub kind: PhaseKind,
+    /// Number of tasks.
+    pub tasks: u32,
+    /// Digest of all that its results depend on.
+    pub digest: String,
+}
+
+/// What the tasks of a phase do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseKind {
+    /// Documents flow through stages, one task a split.
+    Flow {
+        /// Where they come from.
+        input: FlowInput,
+        /// The stages, by index.
+        stages: Range<usize>,
+        /// Where they go.
+        output: FlowOutput,
+    },
+    /// Keys of all tasks meet and the stage's op decides, one task a part.
+    Meet {
+        /// The exchange stage, by index.
+        stage: usize,
+        /// The phase that sent the keys.
+        from: usize,
+    },
+    /// Shuffled tokens become shards, one task a shard.
+    Shard {
+        /// The phase that sent the tokens.
+        from: usize,
+        /// How they are dealt out.
+        cuts: Cuts,
+    },
+}
+
+/// Where the documents of a [`PhaseKind::Flow`] come from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowInput {
+    /// The splits.
+    Source,
+    /// What an earlier flow phase put aside, with the verdicts of the exchange behind it.
+    Spool {
+        /// The flow phase.
+        documents: usize,
+        /// The phase that decided.
+        verdicts: usize,
+        /// The exchange stage, by index.
+        stage: usize,
+    },
+}
+
+/// Where the documents of a [`PhaseKind::Flow`] go.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowOutput {
+    /// Aside, and their keys into an exchange.
+    Exchange {
+        /// The exchange stage, by index.
+        stage: usize,
+        /// Parts of the exchange.
+        cuts: Cuts,
+    },
+    /// To `documents/`, `ledger/` and, where the plan has tokens, to the shuffle.
+    Final {
+        /// How tokens are dealt out to shards.
+        tokens: Option<Cuts>,
+    },
+}
+
+impl PhaseKind {
+    /// Whether tasks of this phase call the op of the stage `index`.
+    #[must_use]
+    pub fn runs_stage(&self, index: usize) -> bool {
+        match self {
+            Self::Flow { input, stages, output } => {
+                let judged = matches!(input, FlowInput::Spool { stage, .. } if *stage == index);
+                let sent = matches!(output, FlowOutput::Exchange { stage, .. } if *stage == index);
+                stages.contains(&index) || judged || sent
+            }
+            Self::Meet { .. } | Self::Shard { .. } => false,
+        }
+    }
+
+    /// Whether tasks of this phase turn text into tokens.
+    #[must_use]
+    pub fn tokenizes(&self) -> bool {
+        matches!(self, Self::Flow { output: FlowOutput::Final { tokens: Some(_) }, .. })
+    }
+}
+
+impl Phase {
+    /// Short name: folder of its manifests and line of `explain`.
+    #[must_use]
+    pub fn name(&self, index: usize) -> String {
+        let kind = match &self.kind {
+            PhaseKind::Flow { output: FlowOutput::Final { .. }, .. } => "write",
+            PhaseKind::Flow { .. } => "flow",
+            PhaseKind::Meet { .. } => "meet",
+            PhaseKind::Shard { .. } => "shard",
+        };
+        format!("{index}-{kind}")
+    }
+
+    /// Folder of its manifests.
+    #[must_use]
+    pub fn manifests(&self, index: usize) -> String {
+        format!("manifests/{}-{}", self.name(index), self.digest)
+    }
+
+    /// Folder of the files it leaves for later phases.
+    #[must_use]
+    pub fn work(&self, index: usize) -> String {
+        format!("work/{}-{}", self.name(index), self.digest)
+    }
+}
+
+/// What goes wrong with a stored plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The files of the plan do not read as a plan.
+    #[error("`{path}` is not a plan of this version of tamis: {source}; run again with --fresh")]
+    Format {
+        /// Path below the run directory.
+        path: String,
+        /// What serde said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A split is missing.
+    #[error("the plan has no split {index}; run again with --fresh")]
+    NoSplit {
+        /// Its number.
+        index: u32,
+    },
+}
+
+impl Plan {
+    /// The phase that writes `documents/` and `ledger/`.
+    #[must_use]
+    pub fn final_phase(&self) -> usize {
+        self.phases
+            .iter()
+            .position(|phase| {
+                matches!(phase.kind, PhaseKind::Flow { output: FlowOutput::Final { .. }, .. })
+            })
+            // Every plan is made with one.
+            .unwrap_or(0)
+    }
+
+    /// Writes the plan and its splits into a run directory.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn save(&self, store: &Store, splits: &[Split]) -> Result<(), PlanError> {
+        for (index, chunk) in splits.chunks(SPLITS_A_FILE).enumerate() {
+            let mut lines = Vec::new();
+            for split in chunk {
+                serde_json::to_writer(&mut lines, split)
+                    .map_err(|source| PlanError::Format { path: splits_path(index), source })?;
+                lines.push(b'\n');
+            }
+            store.put(&splits_path(index), Bytes::from(lines))?;
+        }
+        let plan = serde_json::to_vec_pretty(self)
+            .map_err(|source| PlanError::Format { path: PLAN.to_owned(), source })?;
+        Ok(store.put(PLAN, Bytes::from(plan))?)
+    }
+
+    /// Reads the plan of a run directory.
+    ///
+    /// # Errors
+    /// When it is missing or of another version.
+    pub fn load(store: &Store) -> Result<Self, PlanError> {
+        serde_json::from_slice(&store.read(PLAN)?)
+            .map_err(|source| PlanError::Format { path: PLAN.to_owned(), source })
+    }
+}
+
+const PLAN: &str = "plan.json";
+
+fn splits_path(chunk: usize) -> String {
+    format!("plan/splits-{chunk:05}.jsonl")
+}
+
+/// Reads one split of a run directory's plan.
+///
+/// # Errors
+/// When it is missing.
+pub fn load_split(store: &Store, index: u32) -> Result<Split, PlanError> {
+    let chunk = index as usize / SPLITS_A_FILE;
+    let path = splits_path(chunk);
+    let lines = store.read(&path)?;
+    let line = lines
+        .split(|&byte| byte == b'\n')
+        .nth(index as usize % SPLITS_A_FILE)
+        .filter(|line| !line.is_empty())
+        .ok_or(PlanError::NoSplit { index })?;
+    serde_json::from_slice(line).map_err(|source| PlanError::Format { path, source })
+}

@@ -1,0 +1,150 @@
+//! Gathers records into a [`Batch`].
+
+use std::sync::Arc;
+
+use arrow::array::StringBuilder;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::reasons;
+use crate::document::{Batch, DocumentId, MAX_DOCUMENT_BYTES, Position, Reason, Verdict};
+use crate::text::Analysis;
+
+/// The most rows of a batch, however short the texts are.
+const MAX_ROWS: usize = 1 << 14;
+
+/// Takes records from a reader and makes batches of about `target_bytes` of text.
+pub struct BatchBuilder {
+    source: Arc<str>,
+    file: Arc<str>,
+    file_index: u32,
+    target_bytes: usize,
+    first_row: u64,
+    /// Rows after which the builder is full for good (`--limit`).
+    remaining: u64,
+    ids: Vec<DocumentId>,
+    files: Vec<u32>,
+    positions: Vec<Position>,
+    source_ids: StringBuilder,
+    texts: StringBuilder,
+    text_bytes: usize,
+    metadata: Vec<StringBuilder>,
+    verdicts: Vec<Verdict>,
+    chars_in: Vec<u64>,
+    hash_in: Vec<u64>,
+}
+
+impl BatchBuilder {
+    /// A builder for the records of one split of `source`, with `metadata` kept fields a record.
+    #[must_use]
+    pub fn new(source: &str, metadata: usize, target_bytes: usize, limit: Option<u64>) -> Self {
+        Self {
+            source: source.into(),
+            file: "".into(),
+            file_index: 0,
+            target_bytes,
+            first_row: 0,
+            remaining: limit.unwrap_or(u64::MAX),
+            ids: Vec::new(),
+            files: Vec::new(),
+            positions: Vec::new(),
+            source_ids: StringBuilder::new(),
+            texts: StringBuilder::new(),
+            text_bytes: 0,
+            metadata: (0..metadata).map(|_| StringBuilder::new()).collect(),
+            verdicts: Vec::new(),
+            chars_in: Vec::new(),
+            hash_in: Vec::new(),
+        }
+    }
+
+    /// Says which file the next records come from: its index in the split and its path.
+    pub fn start_file(&mut self, index: u32, path: &str) {
+        self.file_index = index;
+        self.file = path.into();
+    }
+
+    /// Whether the batch should be taken before more records are added.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.remaining == 0 || self.text_bytes >= self.target_bytes || self.ids.len() >= MAX_ROWS
+    }
+
+    /// Whether `--limit` is reached: no more records are wanted.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.remaining == 0
+    }
+
+    /// Whether there is nothing to take.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Adds a document. `metadata` holds one value per kept field. A text over
+    /// [`MAX_DOCUMENT_BYTES`] is added as failed.
+    pub fn document(
+        &mut self,
+        position: Position,
+        text: &str,
+        source_id: Option<&str>,
+        metadata: &[Option<&str>],
+    ) {
+        if text.len() > MAX_DOCUMENT_BYTES {
+            self.failed(position, reasons::TOO_LARGE);
+            return;
+        }
+        self.row(position, Verdict::Kept);
+        self.texts.append_value(text);
+        self.text_bytes += text.len();
+        self.source_ids.append_option(source_id);
+        for (index, column) in self.metadata.iter_mut().enumerate() {
+            column.append_option(metadata.get(index).copied().flatten());
+        }
+        self.chars_in.push(text.chars().count() as u64);
+        self.hash_in.push(xxh3_64(text.as_bytes()));
+    }
+
+    /// Adds a record that could not be read as a document.
+    pub fn failed(&mut self, position: Position, reason: Reason) {
+        self.row(position, Verdict::Failed { reason });
+        self.texts.append_null();
+        self.source_ids.append_null();
+        for column in &mut self.metadata {
+            column.append_null();
+        }
+        self.chars_in.push(0);
+        self.hash_in.push(0);
+    }
+
+    fn row(&mut self, position: Position, verdict: Verdict) {
+        self.ids.push(DocumentId::new(&self.source, &self.file, position));
+        self.files.push(self.file_index);
+        self.positions.push(position);
+        self.verdicts.push(verdict);
+        self.remaining = self.remaining.saturating_sub(1);
+    }
+
+    /// The rows gathered since the last call.
+    pub fn take(&mut self) -> Batch {
+        let rows = self.ids.len();
+        let first_row = self.first_row;
+        self.first_row += rows as u64;
+        self.text_bytes = 0;
+        Batch {
+            first_row,
+            ids: std::mem::take(&mut self.ids),
+            files: std::mem::take(&mut self.files),
+            positions: std::mem::take(&mut self.positions),
+            source_ids: self.source_ids.finish(),
+            texts: self.texts.finish(),
+            metadata: self.metadata.iter_mut().map(StringBuilder::finish).collect(),
+            signals: Vec::new(),
+            verdicts: std::mem::take(&mut self.verdicts),
+            chars_in: std::mem::take(&mut self.chars_in),
+            hash_in: std::mem::take(&mut self.hash_in),
+            clusters: vec![None; rows],
+            analyses: (0..rows).map(|_| Analysis::default()).collect(),
+        }
+    }
+}

@@ -1,0 +1,868 @@
+//! Apache Parquet ([format](https://parquet.apache.org/docs/file-format/)): a row is a record, its
+//! row number in the file its position.
+//!
+//! Only the wanted columns are read, one row group at a time. A field is a top-level column of just
+//! that name or, with dots, a field of nested groups. Texts may be any column of strings or bytes,
+//! whatever its encoding. Other types stand as Arrow displays them when they are metadata.
+//!
+//! Where a page cannot be decoded, the rest of its row group is one `failed(corrupt)` row and
+//! reading goes on with the next group, so that the rows do not depend on how a file is divided.
+//! A file without a readable footer is one such row at 0. A row group's wanted columns are held in
+//! compressed form; encrypted files cannot be read.
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::DataType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use bytes::{Buf, Bytes};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::{ConvertedType, LogicalType, Type};
+use parquet::column::reader::ColumnReaderImpl;
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+
+use super::decompress::{changed, check_size, owns_whole};
+use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, reasons};
+use crate::document::{Position, Reason};
+use crate::store::Store;
+
+/// Rows decoded at a time.
+const BLOCK_ROWS: usize = 256;
+
+/// Bytes read at once from the end of a file: mostly the whole footer.
+const TAIL_BYTES: u64 = 64 << 10;
+
+/// A row group, as the planner divides files by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowGroup {
+    /// Number of rows.
+    pub rows: u64,
+    /// Compressed bytes of all its columns.
+    pub bytes: u64,
+}
+
+/// The row groups of a file; `None` where its footer cannot be read: then it is one piece, which
+/// becomes one failed row.
+///
+/// # Errors
+/// When the file is missing or the storage fails.
+pub fn row_groups(
+    store: &Store,
+    path: &str,
+    size: u64,
+) -> Result<Option<Vec<RowGroup>>, ReadError> {
+    let Some(footer) = read_footer(store, path, size)? else {
+        return Ok(None);
+    };
+    let groups = footer.row_groups().iter().map(|group| RowGroup {
+        rows: group.num_rows().unsigned_abs(),
+        bytes: group.compressed_size().unsigned_abs(),
+    });
+    Ok(Some(groups.collect()))
+}
+
+/// Runs code of the Parquet crate over bytes that nobody has checked. It promises errors for damaged
+/// files, but some damage trips an assertion or an index instead, and one bad file must not end the
+/// task. Nothing that the code leaves half done is used afterwards.
+fn guarded<T>(decode: impl FnOnce() -> ParquetResult<T>) -> Option<T> {
+    let before = GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(decode));
+    GUARDED.set(before);
+    result.ok()?.ok()
+}
+
+thread_local! {
+    /// Whether this thread decodes bytes that may make the Parquet crate panic.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps caught panics off stderr: a damaged file is a `failed` row, not a crash to report.
+/// All other panics are reported as before.
+pub fn silence_caught_panics() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !GUARDED.get() {
+            report(panic);
+        }
+    }));
+}
+
+fn read_footer(store: &Store, path: &str, size: u64) -> Result<Option<ParquetMetaData>, ReadError> {
+    let tail = store.read_range(path, size.saturating_sub(TAIL_BYTES)..size)?;
+    let [.., a, b, c, d, b'P', b'A', b'R', b'1'] = tail[..] else {
+        return Ok(None);
+    };
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+    let Some(start) = (size - 8).checked_sub(length) else {
+        return Ok(None);
+    };
+    let footer = if size - start <= tail.len() as u64 {
+        // The footer's length is below that of the tail.
+        let length = usize::try_from(length).unwrap_or_default();
+        tail.slice(tail.len() - 8 - length..tail.len() - 8)
+    } else {
+        store.read_range(path, start..size - 8)?
+    };
+    Ok(guarded(|| {
+        let footer = ParquetMetaDataReader::decode_metadata(&footer)?;
+        check_footer(&footer, size)?;
+        Ok(footer)
+    }))
+}
+
+/// Finds counts that contradict each other or the file, so that damage cannot make up rows.
+fn check_footer(footer: &ParquetMetaData, size: u64) -> ParquetResult<()> {
+    let sane = footer.row_groups().iter().all(|group| {
+        group.num_rows() >= 0
+            && group.columns().iter().all(|column| {
+                let (start, length) = column.byte_range();
+                // Nested columns have more values than rows, never fewer.
+                column.num_values() >= group.num_rows()
+                    && start.checked_add(length).is_some_and(|end| end <= size)
+            })
+    });
+    let columns = footer.file_metadata().schema_descr().num_columns();
+    if sane && columns > 0 {
+        Ok(())
+    } else {
+        Err(ParquetError::General("counts contradict each other".into()))
+    }
+}
+
+/// Reads Parquet.
+pub(super) struct ParquetReader {
+    store: Store,
+    piece: Piece,
+    /// `None` where the footer cannot be read.
+    file: Option<File>,
+    /// Row groups not yet begun.
+    groups: Range<usize>,
+    /// Row number of the first row of the next group.
+    next_group_row: u64,
+    group: Option<Group>,
+    /// A failed row that stands for the whole file.
+    lost: bool,
+    records: u64,
+}
+
+/// What is known of a file from its footer.
+struct File {
+    footer: Arc<ParquetMetaData>,
+    /// `None` where no field needs it, or where Arrow does not know some type of the file: then the
+    /// row groups cannot be decoded.
+    arrow: Option<ArrowReaderMetadata>,
+    text: Source,
+    id: Source,
+    metadata: Vec<Source>,
+}
+
+/// Where the values of a field come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    /// No such column.
+    Nowhere,
+    /// A column of strings or bytes.
+    Strings {
+        leaf: usize,
+        /// Whether the file says that these are strings.
+        declared: bool,
+    },
+    /// Any other column or group of columns: its leaves, and the names that lead to it.
+    Other { leaves: Vec<usize>, path: Vec<String> },
+}
+
+impl ParquetReader {
+    /// Opens a piece.
+    pub(super) fn open(store: &Store, fields: &Fields, piece: &Piece) -> Result<Self, ReadError> {
+        check_size(store, piece)?;
+        let footer = read_footer(store, &piece.file, piece.size)?;
+        let file = footer.map(|footer| File::new(footer, fields));
+        let rows = |group: &RowGroupMetaData| group.num_rows().unsigned_abs();
+        let known = file.as_ref().map_or(&[][..], |file| file.footer.row_groups());
+        let (groups, first_row) = match &piece.part {
+            Part::RowGroups { groups, first_row } => {
+                let wide = |index: u32| usize::try_from(index).unwrap_or(usize::MAX);
+                let groups = wide(groups.start)..wide(groups.end);
+                let before = known.get(..groups.start).unwrap_or_default();
+                let planned = before.iter().map(rows).sum::<u64>() == *first_row;
+                if known.len() < groups.end || !planned {
+                    return Err(changed(piece, "it has other row groups".to_owned()));
+                }
+                (groups, *first_row)
+            }
+            part if owns_whole(part) => (0..known.len(), 0),
+            _ => (0..0, 0),
+        };
+        Ok(Self {
+            store: store.clone(),
+            piece: piece.clone(),
+            lost: file.is_none() && owns_whole(&piece.part),
+            file,
+            groups,
+            next_group_row: first_row,
+            group: None,
+            records: 0,
+        })
+    }
+}
+
+impl RecordReader for ParquetReader {
+    fn fill(&mut self, batch: &mut BatchBuilder) -> Result<bool, ReadError> {
+        while !batch.is_full() && !batch.is_exhausted() {
+            if std::mem::take(&mut self.lost) {
+                batch.failed(Position::plain(0), reasons::CORRUPT);
+                self.records += 1;
+            }
+            let Some(file) = &self.file else {
+                return Ok(false);
+            };
+            let Some(group) = &mut self.group else {
+                let Some(index) = self.groups.next() else {
+                    return Ok(false);
+                };
+                let group =
+                    Group::open(&self.store, &self.piece, file, index, self.next_group_row)?;
+                self.next_group_row = group.end;
+                self.group = Some(group);
+                continue;
+            };
+            self.records += group.hand_over(batch);
+            if group.row == group.end {
+                self.group = None;
+            }
+        }
+        Ok(true)
+    }
+
+    fn records(&self) -> u64 {
+        self.records
+    }
+}
+
+impl File {
+    fn new(footer: ParquetMetaData, fields: &Fields) -> Self {
+        let footer = Arc::new(footer);
+        let schema = footer.file_metadata().schema_descr();
+        let id = find(schema, &fields.id);
+        let metadata: Vec<Source> =
+            fields.metadata.iter().map(|field| find(schema, field)).collect();
+        let text = find(schema, &fields.text);
+        // Types that Arrow does not know must not stop a file whose wanted columns are all strings.
+        let any_other = std::iter::once(&id)
+            .chain(&metadata)
+            .any(|source| matches!(source, Source::Other { .. }));
+        let options = ArrowReaderOptions::new();
+        let arrow = any_other
+            .then(|| guarded(|| ArrowReaderMetadata::try_new(footer.clone(), options)))
+            .flatten();
+        Self { footer, arrow, text, id, metadata }
+    }
+}
+
+/// Finds a field among the columns: at the top by its whole name, else along its dots.
+fn find(schema: &SchemaDescriptor, field: &str) -> Source {
+    let names_of = |leaf: &ColumnDescriptor| -> Option<usize> {
+        let parts = leaf.path().parts();
+        (1..=parts.len()).find(|&count| parts[..count].join(".") == field)
+    };
+    let found: Vec<(usize, usize)> = schema
+        .columns()
+        .iter()
+        .enumerate()
+        .filter_map(|(index, leaf)| Some((names_of(leaf)?, index)))
+        .collect();
+    let Some(&(names, first)) = found.iter().min() else {
+        return Source::Nowhere;
+    };
+    let leaf = schema.column(first);
+    let path = leaf.path().parts()[..names].to_vec();
+    if matches!(leaf.logical_type_ref(), Some(LogicalType::Unknown)) {
+        // All values are null: what Arrow writes where it never saw one.
+        return Source::Nowhere;
+    }
+    if names == leaf.path().parts().len()
+        && leaf.physical_type() == Type::BYTE_ARRAY
+        && leaf.max_rep_level() == 0
+    {
+        let declared = match (leaf.logical_type_ref(), leaf.converted_type()) {
+            (Some(LogicalType::String | LogicalType::Enum | LogicalType::Json), _)
+            | (None, ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON) => Some(true),
+            (None, ConvertedType::NONE) => Some(false),
+            _ => None,
+        };
+        if let Some(declared) = declared {
+            return Source::Strings { leaf: first, declared };
+        }
+    }
+    let same = |&&(_, index): &&(usize, usize)| {
+        schema.column(index).path().parts().get(..names) == Some(&path[..])
+    };
+    Source::Other { leaves: found.iter().filter(same).map(|&(_, index)| index).collect(), path }
+}
+
+/// A row group being read.
+struct Group {
+    /// Row numbers: the next row's, and the one behind the last.
+    row: u64,
+    end: u64,
+    state: State,
+}
+
+enum State {
+    /// All rows fail alike; nothing needs to be decoded to know that.
+    Same(Reason),
+    /// The remaining rows are lost.
+    Lost,
+    Decoding {
+        columns: Columns,
+        /// Rows decoded, and how many of them are handed over.
+        block: Block,
+        taken: usize,
+    },
+}
+
+impl Group {
+    fn open(
+        store: &Store,
+        piece: &Piece,
+        file: &File,
+        index: usize,
+        row: u64,
+    ) -> Result<Self, ReadError> {
+        let footer = file.footer.row_group(index);
+        let state = match &file.text {
+            Source::Nowhere => State::Same(reasons::MISSING_TEXT),
+            Source::Other { .. } => State::Same(reasons::TEXT_NOT_STRING),
+            Source::Strings { .. } => {
+                let chunks = Chunks::read(store, piece, file, footer)?;
+                match guarded(|| Columns::open(file, index, &chunks)) {
+                    Some(columns) => State::Decoding { columns, block: Block::default(), taken: 0 },
+                    None => State::Lost,
+                }
+            }
+        };
+        Ok(Self { row, end: row + footer.num_rows().unsigned_abs(), state })
+    }
+
+    /// Gives rows to the batch until it is full or the block or group is at its end; tells how many.
+    fn hand_over(&mut self, batch: &mut BatchBuilder) -> u64 {
+        let before = self.row;
+        match &mut self.state {
+            State::Same(reason) => {
+                while self.row < self.end && !batch.is_full() {
+                    batch.failed(Position::plain(self.row), *reason);
+                    self.row += 1;
+                }
+            }
+            State::Lost => {
+                if self.row < self.end {
+                    batch.failed(Position::plain(self.row), reasons::CORRUPT);
+                    self.row = self.end;
+                    return 1;
+                }
+            }
+            State::Decoding { columns, block, taken } => {
+                if *taken == block.rows {
+                    let left = usize::try_from(self.end - self.row).unwrap_or(usize::MAX);
+                    *taken = 0;
+                    if left > 0 {
+                        match guarded(|| columns.decode(left.min(BLOCK_ROWS))) {
+                            Some(decoded) => *block = decoded,
+                            None => self.state = State::Lost,
+                        }
+                    }
+                    return 0;
+                }
+                // Here and not in the loop: a batch that is full is seen only after a row is added.
+                let mut metadata = Vec::with_capacity(block.metadata.len());
+                while *taken < block.rows && !batch.is_full() {
+                    let position = Position::plain(self.row);
+                    if let Err(reason) = block.add(*taken, position, batch, &mut metadata) {
+                        batch.failed(position, reason);
+                    }
+                    *taken += 1;
+                    self.row += 1;
+                }
+            }
+        }
+        self.row - before
+    }
+}
+
+/// The wanted column chunks of a row group, as stored; a clone shares them.
+#[derive(Clone)]
+struct Chunks {
+    size: u64,
+    chunks: Vec<(u64, Bytes)>,
+}
+
+impl Chunks {
+    fn read(
+        store: &Store,
+        piece: &Piece,
+        file: &File,
+        group: &RowGroupMetaData,
+    ) -> Result<Self, ReadError> {
+        let mut leaves: Vec<usize> = [&file.text, &file.id]
+            .into_iter()
+            .chain(&file.metadata)
+            .flat_map(|source| match source {
+                Source::Nowhere => Vec::new(),
+                Source::Strings { leaf, .. } => vec![*leaf],
+                Source::Other { leaves, .. } => leaves.clone(),
+            })
+            .collect();
+        leaves.sort_unstable();
+        leaves.dedup();
+        let mut chunks = Vec::with_capacity(leaves.len());
+        for leaf in leaves {
+            // The footer was found sane, so this neither panics nor leaves the file.
+            let (start, length) = group.column(leaf).byte_range();
+            let bytes = store.read_range(&piece.file, start..start + length)?;
+            chunks.push((start, bytes));
+        }
+        Ok(Self { size: piece.size, chunks })
+    }
+}
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        self.size
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
+        let inside = self.chunks.iter().find_map(|(at, chunk)| {
+            let skip = usize::try_from(start.checked_sub(*at)?).ok()?;
+            // Not `<=`: where one chunk ends the next one may begin.
+            (skip < chunk.len()).then(|| chunk.slice(skip..))
+        });
+        let bytes = inside.ok_or_else(|| ParquetError::EOF("outside of the column".into()))?;
+        Ok(bytes.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
+        let inside = self.chunks.iter().find_map(|(at, chunk)| {
+            let skip = usize::try_from(start.checked_sub(*at)?).ok()?;
+            let end = skip.checked_add(length)?;
+            (end <= chunk.len()).then(|| chunk.slice(skip..end))
+        });
+        inside.ok_or_else(|| ParquetError::EOF("outside of the column".into()))
+    }
+}
+
+/// The wanted columns of a row group, being decoded.
+struct Columns {
+    text: Column,
+    id: Column,
+    metadata: Vec<Column>,
+}
+
+enum Column {
+    Nowhere,
+    Strings {
+        reader: Box<ColumnReaderImpl<ByteArrayType>>,
+        /// Definition level of a value that is not null.
+        full: i16,
+        declared: bool,
+    },
+    Other {
+        reader: Box<ParquetRecordBatchReader>,
+        path: Vec<String>,
+    },
+}
+
+impl Columns {
+    fn open(file: &File, group: usize, chunks: &Chunks) -> ParquetResult<Self> {
+        let open = |source: &Source| Column::open(file, group, chunks, source);
+        Ok(Self {
+            text: open(&file.text)?,
+            id: open(&file.id)?,
+            metadata: file.metadata.iter().map(open).collect::<ParquetResult<_>>()?,
+        })
+    }
+
+    fn decode(&mut self, rows: usize) -> ParquetResult<Block> {
+        let metadata = self.metadata.iter_mut().map(|column| column.decode(rows));
+        Ok(Block {
+            rows,
+            metadata: metadata.collect::<ParquetResult<_>>()?,
+            text: self.text.decode(rows)?,
+            id: self.id.decode(rows)?,
+        })
+    }
+}
+
+impl Column {
+    fn open(file: &File, group: usize, chunks: &Chunks, source: &Source) -> ParquetResult<Self> {
+        let footer = file.footer.row_group(group);
+        match (source, &file.arrow) {
+            (Source::Strings { leaf, declared }, _) => {
+                let column = footer.column(*leaf);
+                let rows = usize::try_from(footer.num_rows())?;
+                let pages =
+                    SerializedPageReader::new(Arc::new(chunks.clone()), column, rows, None)?;
+                let description = column.column_descr_ptr();
+                Ok(Self::Strings {
+                    full: description.max_def_level(),
+                    declared: *declared,
+                    reader: Box::new(ColumnReaderImpl::new(description, Box::new(pages))),
+                })
+            }
+            (Source::Other { leaves, path }, Some(arrow)) => {
+                let schema = file.footer.file_metadata().schema_descr();
+                let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(
+                    chunks.clone(),
+                    arrow.clone(),
+                )
+                .with_row_groups(vec![group])
+                .with_projection(ProjectionMask::leaves(schema, leaves.iter().copied()))
+                .with_batch_size(BLOCK_ROWS)
+                .build()?;
+                Ok(Self::Other { reader: Box::new(reader), path: path.clone() })
+            }
+            (Source::Other { .. }, None) => Err(ParquetError::General("unknown types".into())),
+            (Source::Nowhere, _) => Ok(Self::Nowhere),
+        }
+    }
+
+    fn decode(&mut self, rows: usize) -> ParquetResult<Values> {
+        match self {
+            Self::Nowhere => Ok(Values::Null),
+            Self::Strings { reader, full, declared } => {
+                let (mut levels, mut values) = (Vec::new(), Vec::with_capacity(rows));
+                let levels_out = (*full > 0).then_some(&mut levels);
+                let (read, _, _) = reader.read_records(rows, levels_out, None, &mut values)?;
+                if read != rows {
+                    return Err(ParquetError::EOF("a column is too short".into()));
+                }
+                if *full == 0 {
+                    levels.resize(rows, 0);
+                }
+                let mut values = values.into_iter();
+                let spread =
+                    levels.iter().map(|level| if level == full { values.next() } else { None });
+                Ok(Values::Strings { values: spread.collect(), declared: *declared })
+            }
+            Self::Other { reader, path } => {
+                let batch = reader
+                    .next()
+                    .transpose()?
+                    .filter(|batch| batch.num_rows() == rows)
+                    .ok_or_else(|| ParquetError::EOF("a column is too short".into()))?;
+                let column = batch.column_by_name(&path[0]).cloned();
+                let column = column.ok_or_else(|| ParquetError::General("no column".into()))?;
+                Ok(Values::Shown(show(column, &path[1..], rows)?))
+            }
+        }
+    }
+}
+
+/// Values as Arrow displays them.
+fn show(column: ArrayRef, path: &[String], rows: usize) -> ParquetResult<Vec<Option<String>>> {
+    let mut shown = vec![None; rows];
+    let mut chain = vec![column];
+    for name in path {
+        let last = &chain[chain.len() - 1];
+        let Some(next) = last.as_struct_opt().and_then(|group| group.column_by_name(name)) else {
+            // A path that leads through a list has no one value.
+            return Ok(shown);
+        };
+        chain.push(next.clone());
+    }
+    let mut array = chain[chain.len() - 1].clone();
+    if let DataType::Timestamp(unit, Some(_)) = array.data_type() {
+        // Shown in UTC, which is what is stored: names of time zones would need their database.
+        let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
+        array = arrow::compute::cast(&array, &utc)?;
+    }
+    let format = ArrayFormatter::try_new(&array, &FormatOptions::default())?;
+    for (row, shown) in shown.iter_mut().enumerate() {
+        if !chain.iter().any(|array| array.is_null(row)) {
+            *shown = Some(format.value(row).try_to_string()?);
+        }
+    }
+    Ok(shown)
+}
+
+/// Some rows of the wanted columns.
+#[derive(Default)]
+struct Block {
+    rows: usize,
+    text: Values,
+    id: Values,
+    metadata: Vec<Values>,
+}
+
+#[derive(Default)]
+enum Values {
+    #[default]
+    Null,
+    Strings {
+        values: Vec<Option<ByteArray>>,
+        declared: bool,
+    },
+    Shown(Vec<Option<String>>),
+}
+
+impl Values {
+    fn get(&self, row: usize) -> Result<Option<&str>, Reason> {
+        match self {
+            Self::Null => Ok(None),
+            Self::Shown(values) => Ok(values[row].as_deref()),
+            Self::Strings { values, declared } => {
+                let Some(bytes) = &values[row] else {
+                    return Ok(None);
+                };
+                match std::str::from_utf8(bytes.data()) {
+                    Ok(text) => Ok(Some(text)),
+                    Err(_) if *declared => Err(reasons::INVALID_UTF8),
+                    // Bytes that nobody called text are no reason to lose the document.
+                    Err(_) => Ok(None),
+                }
+            }
+        }
+    }
+}
+
+impl Block {
+    fn add<'b>(
+        &'b self,
+        row: usize,
+        position: Position,
+        batch: &mut BatchBuilder,
+        metadata: &mut Vec<Option<&'b str>>,
+    ) -> Result<(), Reason> {
+        let text = match &self.text {
+            Values::Strings { values, .. } => values[row].as_ref(),
+            Values::Null | Values::Shown(_) => None,
+        };
+        let text = text.ok_or(reasons::MISSING_TEXT)?.data();
+        let text = std::str::from_utf8(text).map_err(|_| reasons::INVALID_UTF8)?;
+        metadata.clear();
+        for values in &self.metadata {
+            metadata.push(values.get(row)?);
+        }
+        batch.document(position, text, self.id.get(row)?, metadata);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{
+        BinaryArray, BooleanArray, DictionaryArray, Int64Array, LargeStringArray, ListArray,
+        NullArray, RecordBatch, StringArray, StringViewArray, StructArray,
+        TimestampMillisecondArray,
+    };
+    use arrow::datatypes::{Field, Int32Type, Int64Type};
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::{Compression, ZstdLevel};
+    use parquet::file::properties::WriterProperties;
+
+    use super::super::Format;
+    use super::super::decompress::testing::{self, Row, fields, file};
+    use super::*;
+
+    fn write(columns: Vec<(&str, ArrayRef)>, rows_a_group: usize) -> Vec<u8> {
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, column)| (name, column, true)),
+        );
+        let batch = batch.unwrap();
+        let properties = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(rows_a_group))
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .build();
+        let mut writer =
+            ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap()
+    }
+
+    fn rows(bytes: &[u8], metadata: &[&str]) -> Vec<Row> {
+        testing::rows(Format::Parquet, &fields("text", metadata), bytes, Part::Whole)
+    }
+
+    fn texts(column: ArrayRef) -> Vec<Result<String, &'static str>> {
+        let rows = rows(&write(vec![("text", column)], 100), &[]);
+        rows.into_iter().map(|row| row.text).collect()
+    }
+
+    fn strings(values: &[Option<&str>]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    fn numbered(count: usize) -> ArrayRef {
+        Arc::new((0..count).map(|i| Some(format!("text {i}"))).collect::<StringArray>())
+    }
+
+    #[test]
+    fn texts_of_all_string_types() {
+        let values = vec![Some("a"), None, Some(""), Some("é")];
+        let good = |text: &str| Ok(text.to_owned());
+        let expected = [good("a"), Err("missing-text"), good(""), good("é")];
+        assert_eq!(texts(strings(&values)), expected);
+        assert_eq!(texts(Arc::new(LargeStringArray::from(values.clone()))), expected);
+        assert_eq!(texts(Arc::new(StringViewArray::from(values.clone()))), expected);
+        let dictionary: DictionaryArray<Int32Type> = values.iter().copied().collect();
+        assert_eq!(texts(Arc::new(dictionary)), expected);
+        let bytes = vec![Some(&b"a"[..]), Some(b"\xff"), None];
+        let expected = [good("a"), Err("invalid-utf8"), Err("missing-text")];
+        assert_eq!(texts(Arc::new(BinaryArray::from(bytes))), expected);
+        let numbers = Int64Array::from(vec![Some(1), None]);
+        assert_eq!(texts(Arc::new(numbers)), vec![Err("text-not-a-string"); 2]);
+        assert_eq!(texts(Arc::new(NullArray::new(2))), vec![Err("missing-text"); 2]);
+        assert_eq!(rows(&write(vec![("body", numbered(3))], 2), &[])[2].text, Err("missing-text"));
+    }
+
+    #[test]
+    fn metadata_of_all_types() {
+        let inner = StructArray::from(vec![
+            (Arc::new(Field::new("url", DataType::Utf8, true)), strings(&[Some("u"), None])),
+            (
+                Arc::new(Field::new("score", DataType::Boolean, true)),
+                Arc::new(BooleanArray::from(vec![Some(true), None])) as ArrayRef,
+            ),
+        ]);
+        let list =
+            ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), Some(2)]), None]);
+        let time =
+            TimestampMillisecondArray::from(vec![Some(1500), None]).with_timezone("Europe/Paris");
+        let number = Int64Array::from(vec![Some(7), None]);
+        let bytes = write(
+            vec![
+                ("text", strings(&[Some("a"), Some("b")])),
+                ("id", Arc::new(number)),
+                ("time", Arc::new(time)),
+                ("list", Arc::new(list)),
+                ("m", Arc::new(inner)),
+                ("m.dotted", strings(&[Some("d"), None])),
+            ],
+            100,
+        );
+        let wanted = ["id", "time", "list", "m.url", "m.score", "m.dotted", "m", "no", "text"];
+        let rows = rows(&bytes, &wanted);
+        let shown: Vec<_> =
+            rows[0].metadata.iter().map(|value| value.as_deref().unwrap_or("-")).collect();
+        let expected = [
+            "7",
+            "1970-01-01T00:00:01.500Z",
+            "[1, 2]",
+            "u",
+            "true",
+            "d",
+            "{url: u, score: true}",
+            "-",
+            "a",
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(rows[0].id.as_deref(), Some("7"));
+        assert!(rows[1].metadata[..6].iter().all(Option::is_none) && rows[1].id.is_none());
+    }
+
+    #[test]
+    fn row_groups_divide_a_file() {
+        let bytes = write(
+            vec![("text", numbered(1000)), ("id", Arc::new(Int64Array::from_iter_values(0..1000)))],
+            300,
+        );
+        let (_folder, store, piece) = file(&bytes, Part::Whole);
+        let groups = row_groups(&store, "file", piece.size).unwrap().unwrap();
+        let counts: Vec<u64> = groups.iter().map(|group| group.rows).collect();
+        assert_eq!(counts, [300, 300, 300, 100]);
+        let whole = rows(&bytes, &["id"]);
+        let mut divided = Vec::new();
+        for (groups, first_row) in [(0..1, 0), (1..3, 300), (3..4, 900), (4..4, 1000)] {
+            let part = Part::RowGroups { groups, first_row };
+            divided.extend(testing::rows(Format::Parquet, &fields("text", &["id"]), &bytes, part));
+        }
+        assert_eq!(divided, whole);
+        for (number, row) in whole.iter().enumerate() {
+            assert_eq!(row.position, Position::plain(number as u64));
+            assert_eq!(row.text, Ok(format!("text {number}")));
+            assert_eq!(row.metadata, [Some(number.to_string())]);
+        }
+        let mut reader = ParquetReader::open(&store, &fields("text", &["id"]), &piece).unwrap();
+        // As where Arrow cannot take the file's types.
+        reader.file.as_mut().unwrap().arrow = None;
+        let lost = testing::drain(&mut reader, 1);
+        let starts: Vec<u64> = lost.iter().map(|row| row.position.offset).collect();
+        assert_eq!(starts, [0, 300, 600, 900]);
+        assert!(lost.iter().all(|row| row.text == Err("corrupt")));
+        for (groups, first_row) in [(3..5, 900), (1..2, 299)] {
+            let piece = Piece { part: Part::RowGroups { groups, first_row }, ..piece.clone() };
+            let opened = ParquetReader::open(&store, &fields("text", &[]), &piece);
+            assert!(matches!(opened, Err(ReadError::Changed { .. })));
+        }
+    }
+
+    #[test]
+    fn files_without_a_footer_are_one_failed_row() {
+        let good = write(vec![("text", numbered(3))], 100);
+        for bytes in
+            [&b""[..], b"PAR1", b"\xff\xff\xff\xffPAR1", &[b'x'; 200], &good[..good.len() - 1]]
+        {
+            let (_folder, store, piece) = file(bytes, Part::Whole);
+            assert_eq!(row_groups(&store, "file", piece.size).unwrap(), None);
+            let rows = rows(bytes, &[]);
+            assert_eq!(rows.len(), 1);
+            assert_eq!((rows[0].position, &rows[0].text), (Position::plain(0), &Err("corrupt")));
+        }
+    }
+
+    #[test]
+    fn a_damaged_page_loses_the_rest_of_its_row_group() {
+        let mut bytes = write(vec![("text", numbered(900))], 300);
+        let (_folder, store, piece) = file(&bytes, Part::Whole);
+        let footer = read_footer(&store, "file", piece.size).unwrap().unwrap();
+        let (start, length) = footer.row_group(1).column(0).byte_range();
+        let middle = usize::try_from(start + length / 2).unwrap();
+        bytes[middle..middle + 99].fill(0xee);
+        let rows = rows(&bytes, &[]);
+        assert_eq!(rows.len(), 601);
+        assert_eq!((rows[300].position, &rows[300].text), (Position::plain(300), &Err("corrupt")));
+        assert_eq!(
+            (rows[301].position, &rows[301].text),
+            (Position::plain(600), &Ok("text 600".to_owned()))
+        );
+    }
+
+    #[test]
+    fn no_flipped_byte_panics_hangs_or_makes_up_rows() {
+        let inner = StructArray::from(vec![(
+            Arc::new(Field::new("url", DataType::Utf8, true)),
+            numbered(20),
+        )]);
+        let bytes = write(
+            vec![
+                ("text", numbered(20)),
+                ("id", Arc::new(Int64Array::from_iter_values(0..20))),
+                ("m", Arc::new(inner)),
+            ],
+            8,
+        );
+        for index in 0..bytes.len() {
+            for mask in [0x01, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[index] ^= mask;
+                let rows = rows(&bytes, &["id", "m.url", "m"]);
+                assert!((1..=20).contains(&rows.len()), "byte {index}: {} rows", rows.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Splits: the pieces of input that tasks read.
+//!
+//! Splits follow from the files' names and sizes alone (and the footer of large Parquet files), so
+//! they are the same on every machine. Small files share a split; a large plain JSONL file is cut
+//! into byte ranges, a large Parquet file at row groups; a compressed file is one split, since it
+//! cannot be entered in the middle yet.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Compression, Format, Part, Piece, ReadError, row_groups};
+use crate::store::{Entry, Store};
+
+/// What one task reads: pieces of files of one source, in document order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Index of the source.
+    pub source: u32,
+    /// Format of all its files.
+    pub format: Format,
+    /// What to read, in this order.
+    pub pieces: Vec<Piece>,
+    /// Records after which to stop (`--limit`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+}
+
+/// Gathers the splits of one source.
+pub struct SplitPlanner<'a> {
+    /// The source's root.
+    pub store: &'a Store,
+    /// Index of the source.
+    pub source: u32,
+    /// About how many stored bytes a split holds.
+    pub target: u64,
+    /// Records to read of the source, all in one split.
+    pub limit: Option<u64>,
+    open: Option<(Split, u64)>,
+    done: Vec<Split>,
+}
+
+impl<'a> SplitPlanner<'a> {
+    /// A planner for the files below `store`.
+    #[must_use]
+    pub fn new(store: &'a Store, source: u32, target: u64, limit: Option<u64>) -> Self {
+        Self { store, source, target: target.max(1), limit, open: None, done: Vec::new() }
+    }
+
+    /// Adds a file; files come in document order.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn add(&mut self, file: &Entry, format: Format) -> Result<(), ReadError> {
+        let parts = if self.limit.is_some() || file.size <= self.target {
+            vec![(Part::Whole, file.size)]
+        } else {
+            match format {
+                Format::Jsonl => self.byte_ranges(file)?,
+                Format::Parquet => self.row_group_ranges(file)?,
+                Format::Text => vec![(Part::Whole, file.size)],
+            }
+        };
+        for (part, bytes) in parts {
+            self.piece(Piece { file: file.path.clone(), size: file.size, part }, bytes, format);
+        }
+        Ok(())
+    }
+
+    fn piece(&mut self, piece: Piece, bytes: u64, format: Format) {
+        let fits = |split: &Split, held: u64| {
+            split.format == format && (self.limit.is_some() || held + bytes <= self.target)
+        };
+        match &mut self.open {
+            Some((split, held)) if fits(split, *held) => {
+                split.pieces.push(piece);
+                *held += bytes;
+            }
+            open => {
+                let split =
+                    Split { source: self.source, format, pieces: vec![piece], limit: self.limit };
+                self.done.extend(open.replace((split, bytes)).map(|(split, _)| split));
+            }
+        }
+    }
+
+    fn byte_ranges(&self, file: &Entry) -> Result<Vec<(Part, u64)>, ReadError> {
+        let head = self.store.read_range(&file.path, 0..file.size.min(4))?;
+        if Compression::detect(&head) != Compression::None {
+            return Ok(vec![(Part::Whole, file.size)]);
+        }
+        let count = file.size.div_ceil(self.target);
+        let cut = |index: u64| {
+            u64::try_from(u128::from(file.size) * u128::from(index) / u128::from(count))
+                .unwrap_or(file.size)
+        };
+        Ok((0..count)
+            .map(|index| cut(index)..cut(index + 1))
+            .map(|range| (Part::Bytes(range.clone()), range.end - range.start))
+            .collect())
+    }
+
+    fn row_group_ranges(&self, file: &Entry) -> Result<Vec<(Part, u64)>, ReadError> {
+        let Some(groups) = row_groups(self.store, &file.path, file.size)? else {
+            return Ok(vec![(Part::Whole, file.size)]);
+        };
+        let mut parts = Vec::new();
+        let (mut first, mut first_row, mut rows, mut bytes) = (0, 0, 0, 0);
+        for (index, group) in (0u32..).zip(&groups) {
+            if bytes > 0 && bytes + group.bytes > self.target {
+                parts.push((Part::RowGroups { groups: first..index, first_row }, bytes));
+                (first, first_row, rows, bytes) = (index, first_row + rows, 0, 0);
+            }
+            rows += group.rows;
+            bytes += group.bytes;
+        }
+        let last = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+        parts.push((Part::RowGroups { groups: first..last, first_row }, bytes));
+        Ok(parts)
+    }
+
+    /// The splits, in document order.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Split> {
+        self.done.extend(self.open.take().map(|(split, _)| split));
+        self.done
+    }
+}

@@ -1,0 +1,305 @@
+//! Checkpoints that other tools can load and that a training resumes from exactly.
+//!
+//! ```text
+//! checkpoints/step-00000500/
+//!   model.safetensors       weights under Hugging Face's names
+//!   config.json             LlamaForCausalLM
+//!   optimizer.safetensors   AdamW's moments: first.<name>, second.<name>
+//!   state.json              step, samples consumed, digest, sizes and hashes of the others
+//! ```
+//! `state.json` is written last and by one atomic put: a folder without it, or with files other than
+//! it says, is no checkpoint. It is removed first where a checkpoint is replaced or dropped.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tch::{Device, Tensor};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::config::train::TrainSettings;
+use crate::store::{Store, StoreError};
+
+use super::TrainError;
+use super::model::{INITIAL_DEVIATION, NORM_EPSILON, Parameter, ROPE_THETA, WEIGHTS};
+use super::step::Trainer;
+
+/// The folder of all checkpoints in the run.
+const FOLDER: &str = "checkpoints";
+/// Checkpoints of one training that are kept: the newest and, should it be damaged, one before it.
+const KEPT: usize = 2;
+/// Version of `state.json`.
+const FORMAT: u32 = 1;
+
+/// `state.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct State {
+    format: u32,
+    /// The digest of the training: only an equal one may resume from here.
+    digest: String,
+    /// Optimiser steps done.
+    pub(crate) step: u64,
+    /// Training samples consumed: the whole state of the loader.
+    pub(crate) samples: u64,
+    /// Losses of the last steps, for the report alone; 32 bits, whose few digits JSON gives back
+    /// exactly.
+    pub(crate) recent_losses: Vec<f32>,
+    /// The files beside this one.
+    files: BTreeMap<String, FileState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct FileState {
+    bytes: u64,
+    xxh3: String,
+}
+
+/// Saves `trainer` after `step` steps over `samples` samples and drops all but the newest checkpoints of this training;
+/// returns the folder.
+///
+/// # Errors
+/// When the store or libtorch fails.
+pub(crate) fn save(
+    run: &Store,
+    trainer: &Trainer<'_>,
+    digest: &str,
+    step: u64,
+    samples: u64,
+    recent_losses: &[f32],
+) -> Result<String, TrainError> {
+    let folder = format!("{FOLDER}/step-{step:08}");
+    run.delete(&format!("{folder}/state.json"))?;
+    let parameters = &trainer.model.parameters;
+    let weights = parameters.iter().map(|it| (it.name.clone(), &it.shape[..], &it.tensor));
+    let moments = |label: &'static str, tensors| {
+        let named = parameters.iter().zip(tensors);
+        named.map(move |(it, tensor)| (format!("{label}.{}", it.name), &it.shape[..], tensor))
+    };
+    let first = moments("first", &trainer.optimizer.first);
+    let second = moments("second", &trainer.optimizer.second);
+    let config = serde_json::to_vec_pretty(&hugging_face_config(trainer.settings))?;
+    let mut files = BTreeMap::new();
+    for (name, bytes) in [
+        ("model.safetensors", to_safetensors(weights)?),
+        ("config.json", config),
+        ("optimizer.safetensors", to_safetensors(first.chain(second))?),
+    ] {
+        files.insert(name.to_owned(), FileState { bytes: bytes.len() as u64, xxh3: hash(&bytes) });
+        run.put(&format!("{folder}/{name}"), Bytes::from(bytes))?;
+    }
+    let state = State {
+        format: FORMAT,
+        digest: digest.to_owned(),
+        step,
+        samples,
+        recent_losses: recent_losses.to_vec(),
+        files,
+    };
+    run.put(&format!("{folder}/state.json"), Bytes::from(serde_json::to_vec_pretty(&state)?))?;
+    drop_old(run, digest, step)?;
+    Ok(folder)
+}
+
+/// Loads the newest whole checkpoint of the training `digest` into `trainer`; `None` where there is
+/// none. What is found but not usable is warned of.
+///
+/// # Errors
+/// When the store or libtorch fails.
+pub(crate) fn resume(
+    run: &Store,
+    trainer: &mut Trainer<'_>,
+    digest: &str,
+) -> Result<Option<(State, String)>, TrainError> {
+    for folder in folders(run)?.into_iter().rev() {
+        let state = match read_state(run, &folder)? {
+            Ok(state) => state,
+            Err(reason) => {
+                tracing::warn!("checkpoint {folder} is ignored: {reason}");
+                continue;
+            }
+        };
+        if state.digest != digest {
+            tracing::warn!(
+                "checkpoint {folder} is ignored: it belongs to a training with other settings or \
+                 tokens"
+            );
+            continue;
+        }
+        match load(run, &folder, &state, trainer)? {
+            Ok(()) => return Ok(Some((state, folder))),
+            Err(reason) => tracing::warn!("checkpoint {folder} is ignored: {reason}"),
+        }
+    }
+    Ok(None)
+}
+
+/// The checkpoint folders, oldest first; whole or not.
+fn folders(run: &Store) -> Result<Vec<String>, TrainError> {
+    let mut folders: Vec<(u64, String)> = run
+        .list(FOLDER)?
+        .into_iter()
+        .filter_map(|entry| {
+            let (folder, _) = entry.path.rsplit_once('/')?;
+            let step = folder.strip_prefix(FOLDER)?.strip_prefix("/step-")?;
+            Some((step.parse().ok()?, folder.to_owned()))
+        })
+        .collect();
+    folders.sort();
+    folders.dedup();
+    Ok(folders.into_iter().map(|(_, folder)| folder).collect())
+}
+
+/// `state.json` of a folder, or why it is none.
+fn read_state(run: &Store, folder: &str) -> Result<Result<State, String>, TrainError> {
+    let path = format!("{folder}/state.json");
+    let bytes = match run.read(&path) {
+        Ok(bytes) => bytes,
+        Err(StoreError::NotFound { .. }) => {
+            return Ok(Err("it was never finished".to_owned()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(match serde_json::from_slice::<State>(&bytes) {
+        Ok(state) if state.format == FORMAT => Ok(state),
+        Ok(state) => Err(format!("its format is {}, this program writes {FORMAT}", state.format)),
+        Err(error) => Err(format!("its state.json is damaged: {error}")),
+    })
+}
+
+/// Reads weights and moments; `Ok(Err(reason))` where a file is damaged. The trainer is changed only
+/// once everything has been checked.
+fn load(
+    run: &Store,
+    folder: &str,
+    state: &State,
+    trainer: &mut Trainer<'_>,
+) -> Result<Result<(), String>, TrainError> {
+    for (name, expected) in &state.files {
+        match run.map(&format!("{folder}/{name}")) {
+            Ok(bytes) if bytes.len() as u64 == expected.bytes && hash(&bytes) == expected.xxh3 => {}
+            Ok(_) => return Ok(Err(format!("{name} is damaged"))),
+            Err(StoreError::NotFound { .. }) => return Ok(Err(format!("{name} is missing"))),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let model = run.map(&format!("{folder}/model.safetensors"))?;
+    let optimizer = run.map(&format!("{folder}/optimizer.safetensors"))?;
+    let model = SafeTensors::deserialize(&model)?;
+    let optimizer = SafeTensors::deserialize(&optimizer)?;
+    let _guard = tch::no_grad_guard();
+    let optimizer_state = &mut trainer.optimizer;
+    for ((parameter, first), second) in trainer
+        .model
+        .parameters
+        .iter_mut()
+        .zip(&mut optimizer_state.first)
+        .zip(&mut optimizer_state.second)
+    {
+        let Parameter { name, shape, tensor, .. } = parameter;
+        let sources = [
+            model.tensor(name)?,
+            optimizer.tensor(&format!("first.{name}"))?,
+            optimizer.tensor(&format!("second.{name}"))?,
+        ];
+        let targets = [tensor, first, second];
+        for (target, source) in targets.into_iter().zip(sources) {
+            if source.dtype() != Dtype::F32 || !same_shape(source.shape(), shape) {
+                return Err(TrainError::CheckpointShape {
+                    folder: folder.to_owned(),
+                    name: name.clone(),
+                });
+            }
+            target.f_copy_(&Tensor::f_from_data_size(source.data(), shape, WEIGHTS)?)?;
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Removes the checkpoints of this training before its newest [`KEPT`], and unfinished folders before
+/// `step`; those of other trainings stay.
+fn drop_old(run: &Store, digest: &str, step: u64) -> Result<(), TrainError> {
+    let mut kept = 0;
+    for folder in folders(run)?.into_iter().rev() {
+        let drop = match read_state(run, &folder)? {
+            Ok(state) if state.digest != digest => false,
+            // Later steps of this training can only be leftovers that were found damaged.
+            Ok(state) if state.step <= step => {
+                kept += 1;
+                kept > KEPT
+            }
+            _ => true,
+        };
+        if drop {
+            run.delete(&format!("{folder}/state.json"))?;
+            for entry in run.list(&folder)? {
+                run.delete(&entry.path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn same_shape(found: &[usize], expected: &[i64]) -> bool {
+    let expected = expected.iter().map(|size| usize::try_from(*size));
+    expected.eq(found.iter().map(|size| Ok(*size)))
+}
+
+fn hash(bytes: &[u8]) -> String {
+    format!("{:016x}", xxh3_64(bytes))
+}
+
+/// Serializes 32-bit tensors with the metadata that `transformers` asks for.
+fn to_safetensors<'a>(
+    tensors: impl Iterator<Item = (String, &'a [i64], &'a Tensor)>,
+) -> Result<Vec<u8>, TrainError> {
+    let mut copies = Vec::new();
+    for (name, shape, tensor) in tensors {
+        #[expect(clippy::cast_possible_truncation, reason = "the shape of a tensor in memory")]
+        let shape: Vec<usize> = shape.iter().map(|size| size.cast_unsigned() as usize).collect();
+        let count = shape.iter().product::<usize>();
+        let mut bytes = vec![0; 4 * count];
+        tensor
+            .f_detach()?
+            .f_to_device(Device::Cpu)?
+            .f_contiguous()?
+            .f_copy_data_u8(&mut bytes, count)?;
+        copies.push((name, shape, bytes));
+    }
+    let views = copies
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+/// `config.json` as `transformers` writes it for `LlamaForCausalLM`.
+fn hugging_face_config(settings: &TrainSettings) -> serde_json::Value {
+    json!({
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": settings.vocab_size,
+        "hidden_size": settings.width,
+        "intermediate_size": settings.ffn_width,
+        "num_hidden_layers": settings.layers,
+        "num_attention_heads": settings.heads,
+        "num_key_value_heads": settings.kv_heads,
+        "head_dim": settings.width / settings.heads,
+        "hidden_act": "silu",
+        "max_position_embeddings": settings.sequence_length,
+        "initializer_range": INITIAL_DEVIATION,
+        "rms_norm_eps": NORM_EPSILON,
+        "rope_theta": ROPE_THETA,
+        "rope_scaling": null,
+        "attention_bias": false,
+        "attention_dropout": 0.0,
+        "mlp_bias": false,
+        "tie_word_embeddings": settings.tie_embeddings,
+        "bos_token_id": null,
+        "eos_token_id": null,
+        "use_cache": true,
+        "torch_dtype": "float32",
+    })
+}

@@ -1,0 +1,171 @@
+//! One optimiser step: micro-batches, accumulated gradients, clipping, update.
+
+use tch::{Device, Tensor};
+
+use crate::config::train::TrainSettings;
+
+use super::TrainError;
+use super::data::{Loader, Validation};
+use super::loss::OutputLayer;
+use super::model::Model;
+use super::optimizer::{AdamW, clip, zeros_like};
+
+/// Bytes of activations that a micro-batch may keep for its backward pass.
+const CPU_ACTIVATION_BYTES: u64 = 256 << 20;
+const GPU_ACTIVATION_BYTES: u64 = 4 << 30;
+
+/// The model, its optimiser and its gradients.
+pub(crate) struct Trainer<'a> {
+    pub(crate) settings: &'a TrainSettings,
+    pub(crate) model: Model,
+    pub(crate) optimizer: AdamW,
+    /// In the order of the parameters.
+    pub(crate) gradients: Vec<Tensor>,
+    output: OutputLayer,
+    /// Sequences in a micro-batch.
+    pub(crate) micro_batch: u64,
+}
+
+/// What a step measured.
+pub(crate) struct StepResult {
+    /// Mean cross-entropy of the batch before the update, nats a token.
+    pub(crate) loss: f64,
+    /// Global L2 norm of the gradient before clipping.
+    pub(crate) gradient_norm: f64,
+}
+
+impl<'a> Trainer<'a> {
+    /// Initial weights and moments of zero.
+    ///
+    /// # Errors
+    /// When libtorch cannot make the tensors.
+    pub(crate) fn new(settings: &'a TrainSettings, device: Device) -> Result<Self, TrainError> {
+        let model = Model::new(settings, device)?;
+        let micro_batch = micro_batch(settings, device);
+        let positions = micro_batch * u64::from(settings.sequence_length);
+        Ok(Self {
+            settings,
+            optimizer: AdamW::new(settings, &model.parameters)?,
+            gradients: zeros_like(&model.parameters)?,
+            output: OutputLayer::new(settings.vocab_size.into(), positions.cast_signed(), device)?,
+            micro_batch,
+            model,
+        })
+    }
+
+    /// Runs step `step` (from 1) on the samples that follow `first_sample`.
+    ///
+    /// # Errors
+    /// When libtorch fails, a token lies outside the vocabulary, or loss or gradient are no longer
+    /// finite; then the weights are those of the step before.
+    pub(crate) fn step(
+        &mut self,
+        loader: &Loader,
+        first_sample: u64,
+        step: u64,
+        learning_rate: f64,
+    ) -> Result<StepResult, TrainError> {
+        for gradient in &mut self.gradients {
+            let _ = gradient.f_zero_()?;
+        }
+        let total = self.settings.batch_sequences;
+        let mut nats = 0.0;
+        let mut done = 0;
+        while done < total {
+            let rows = self.micro_batch.min(total - done);
+            let ids = loader.batch(first_sample + done, rows)?;
+            nats += self.accumulate(&ids, rows)?;
+            done += rows;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
+        let loss = nats / self.settings.batch_tokens() as f64;
+        let gradient_norm = clip(&mut self.gradients, self.settings.clip)?;
+        if !loss.is_finite() || !gradient_norm.is_finite() {
+            return Err(TrainError::NotFinite { step, loss, gradient_norm });
+        }
+        self.optimizer.update(&mut self.model.parameters, &self.gradients, learning_rate, step)?;
+        Ok(StepResult { loss, gradient_norm })
+    }
+
+    /// Adds the gradient of one micro-batch of token ids `[rows, sequence_length + 1]`; returns its
+    /// cross-entropy summed over the tokens, in nats.
+    pub(crate) fn accumulate(&mut self, ids: &[i64], rows: u64) -> Result<f64, TrainError> {
+        let length = i64::from(self.settings.sequence_length);
+        let rows = rows.cast_signed();
+        let (inputs, targets) = split(ids, rows, length, self.model.device)?;
+        let width = i64::from(self.settings.width);
+        let hidden = self.model.hidden(&inputs, rows, length)?.f_reshape([rows * length, width])?;
+        #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
+        let scale = 1.0 / self.settings.batch_tokens() as f64;
+        let head = self.model.head_index();
+        let (nats, gradient) = self.output.nats_and_gradients(
+            self.model.head(),
+            &hidden.f_detach()?,
+            &targets,
+            rows * length,
+            scale,
+            &mut self.gradients[head],
+        )?;
+        // The gradient of this sum with respect to `hidden` is `gradient`: autograd goes on from
+        // there through the blocks.
+        let surrogate = hidden.f_mul(&gradient)?.f_sum(None)?;
+        let inputs: Vec<&Tensor> = self.model.body().iter().map(|it| &it.tensor).collect();
+        let gradients = Tensor::f_run_backward(&[surrogate], &inputs, false, false)?;
+        let _guard = tch::no_grad_guard();
+        for (sum, gradient) in self.gradients.iter_mut().zip(&gradients) {
+            let _ = sum.f_add_(gradient)?;
+        }
+        Ok(nats)
+    }
+
+    /// Mean cross-entropy of the validation tokens, nats a token.
+    ///
+    /// # Errors
+    /// When libtorch fails or a token lies outside the vocabulary.
+    pub(crate) fn validate(&self, validation: &Validation) -> Result<f64, TrainError> {
+        let _guard = tch::no_grad_guard();
+        let (mut nats, mut tokens) = (0.0, 0);
+        let rows = usize::try_from(self.micro_batch).unwrap_or(usize::MAX);
+        for batch in validation.batches(rows) {
+            let (rows, length, ids) = batch?;
+            let (rows, length) = (rows.cast_signed() as i64, length.cast_signed());
+            let (inputs, targets) = split(&ids, rows, length, self.model.device)?;
+            let hidden = self
+                .model
+                .hidden(&inputs, rows, length)?
+                .f_reshape([rows * length, i64::from(self.settings.width)])?;
+            nats += self.output.nats(self.model.head(), &hidden, &targets, rows * length)?;
+            tokens += rows * length;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "at most 2^18 tokens and a window")]
+        Ok(nats / tokens as f64)
+    }
+}
+
+/// Sequences in a micro-batch: what the activations leave room for. It depends on the settings and
+/// the kind of device alone, so that a resumed training adds in the same order.
+fn micro_batch(settings: &TrainSettings, device: Device) -> u64 {
+    let [layers, width, ffn] = [settings.layers, settings.width, settings.ffn_width].map(u64::from);
+    // What autograd keeps, counted in tensors of that width: 14 in the attention and norms, 5 in
+    // SwiGLU.
+    let bytes = 4 * layers * (14 * width + 5 * ffn) * u64::from(settings.sequence_length);
+    let room = match device {
+        Device::Cpu => CPU_ACTIVATION_BYTES,
+        _ => GPU_ACTIVATION_BYTES,
+    };
+    (room / bytes).clamp(1, settings.batch_sequences)
+}
+
+/// Windows `[rows, length + 1]` to inputs `[rows, length]` and targets `[rows × length]`.
+fn split(
+    ids: &[i64],
+    rows: i64,
+    length: i64,
+    device: Device,
+) -> Result<(Tensor, Tensor), TrainError> {
+    let ids = Tensor::f_from_slice(ids)?.f_reshape([rows, length + 1])?.f_to_device(device)?;
+    Ok((
+        ids.f_narrow(1, 0, length)?.f_contiguous()?,
+        ids.f_narrow(1, 1, length)?.f_reshape([rows * length])?,
+    ))
+}

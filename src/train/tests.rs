@@ -1,0 +1,354 @@
+//! The loop as a whole: `PyTorch`'s numbers, exact resume, learning.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tch::{Device, Tensor};
+
+use super::optimizer::{AdamW, clip};
+use super::shards::tests::write_shard;
+use super::step::Trainer;
+use super::*;
+use crate::config::train::{Schedule, TrainConfig};
+
+type Named = BTreeMap<String, Vec<f32>>;
+
+#[derive(Deserialize)]
+struct Shape {
+    layers: u32,
+    width: u32,
+    heads: u32,
+    kv_heads: u32,
+    ffn_width: u32,
+    vocab_size: u32,
+    sequence_length: usize,
+}
+
+#[derive(Deserialize)]
+struct Llama {
+    shape: Shape,
+    tied: bool,
+    windows: Vec<Vec<i64>>,
+    weights: Named,
+    logits: Vec<f32>,
+    loss: f64,
+    gradients: Named,
+    losses: Vec<f64>,
+    gradient_norms: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct AdamWGolden {
+    weights: Named,
+    steps: Vec<AdamWStep>,
+}
+
+#[derive(Deserialize)]
+struct AdamWStep {
+    learning_rate: f64,
+    gradients: Named,
+    weights: Named,
+}
+
+fn golden_llamas() -> Vec<Llama> {
+    serde_json::from_str(include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/golden/train_llama.json"
+    )))
+    .unwrap()
+}
+
+fn golden_settings(golden: &Llama) -> TrainSettings {
+    let shape = &golden.shape;
+    let config = TrainConfig {
+        layers: Some(shape.layers),
+        width: Some(shape.width),
+        heads: Some(shape.heads),
+        kv_heads: Some(shape.kv_heads),
+        ffn_width: Some(shape.ffn_width),
+        tie_embeddings: Some(golden.tied),
+        batch_tokens: Some((golden.windows.len() * shape.sequence_length) as u64),
+        steps: Some(10),
+        warmup_tokens: Some(0),
+        learning_rate: Some(0.01),
+        schedule: Some(Schedule::Constant),
+        ..TrainConfig::default()
+    };
+    config.resolve(shape.sequence_length, shape.vocab_size).unwrap()
+}
+
+/// A trainer with the golden weights.
+fn golden_trainer<'a>(golden: &Llama, settings: &'a TrainSettings) -> Trainer<'a> {
+    let mut trainer = Trainer::new(settings, Device::Cpu).unwrap();
+    let names = trainer.model.parameters.iter().map(|it| &it.name);
+    assert_eq!(names.collect::<std::collections::BTreeSet<_>>(), golden.weights.keys().collect());
+    for parameter in &mut trainer.model.parameters {
+        let value = Tensor::from_slice(&golden.weights[&parameter.name]).reshape(&parameter.shape);
+        tch::no_grad(|| parameter.tensor.copy_(&value));
+    }
+    trainer
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    Vec::try_from(tensor.detach().reshape([-1])).unwrap()
+}
+
+#[track_caller]
+fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(expected) {
+        let scale = expected.abs().max(1.0);
+        assert!((found - expected).abs() <= tolerance * scale, "{what}: {found} for {expected}");
+    }
+}
+
+#[test]
+fn logits_loss_and_gradients_are_pytorchs() {
+    for golden in golden_llamas() {
+        let settings = golden_settings(&golden);
+        let mut trainer = golden_trainer(&golden, &settings);
+        let rows = golden.windows.len() as i64;
+        let length = i64::from(settings.sequence_length);
+        let ids = golden.windows.concat();
+
+        let inputs = Tensor::from_slice(&ids).reshape([rows, length + 1]).narrow(1, 0, length);
+        let hidden = trainer.model.hidden(&inputs, rows, length).unwrap();
+        let logits = hidden.matmul(&trainer.model.head().tr());
+        assert_close(&values(&logits), &golden.logits, 1e-5, "logits");
+
+        let nats = trainer.accumulate(&ids, rows as u64).unwrap();
+        assert!((nats / (rows * length) as f64 - golden.loss).abs() < 1e-5);
+        for (parameter, gradient) in trainer.model.parameters.iter().zip(&trainer.gradients) {
+            let name = &parameter.name;
+            assert_close(&values(gradient), &golden.gradients[name], 1e-5, name);
+        }
+    }
+}
+
+#[test]
+fn ten_steps_are_pytorchs() {
+    for golden in golden_llamas() {
+        let settings = golden_settings(&golden);
+        let mut trainer = golden_trainer(&golden, &settings);
+        let ids = golden.windows.concat();
+        let rows = golden.windows.len() as u64;
+        for (step, (loss, norm)) in (1..).zip(golden.losses.iter().zip(&golden.gradient_norms)) {
+            for gradient in &mut trainer.gradients {
+                let _ = gradient.zero_();
+            }
+            let nats = trainer.accumulate(&ids, rows).unwrap();
+            assert!((nats / settings.batch_tokens() as f64 - loss).abs() < 1e-4);
+            let found = clip(&mut trainer.gradients, settings.clip).unwrap();
+            assert!((found / norm - 1.0).abs() < 1e-4, "{found} for {norm}");
+            let rate = schedule::learning_rate(&settings, step);
+            trainer
+                .optimizer
+                .update(&mut trainer.model.parameters, &trainer.gradients, rate, step)
+                .unwrap();
+        }
+    }
+}
+
+#[test]
+fn adamw_is_pytorchs() {
+    let golden: AdamWGolden = serde_json::from_str(include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/golden/train_adamw.json"
+    )))
+    .unwrap();
+    let settings = golden_settings(&golden_llamas()[0]);
+    let mut parameters: Vec<model::Parameter> = golden
+        .weights
+        .iter()
+        .map(|(name, values)| {
+            let shape = match &name[..] {
+                "model.norm.weight" => vec![4],
+                _ => vec![values.len() as i64 / 4, 4],
+            };
+            model::Parameter {
+                name: name.clone(),
+                tensor: Tensor::from_slice(values).reshape(&shape).set_requires_grad(true),
+                decays: name.contains("mlp"),
+                shape,
+            }
+        })
+        .collect();
+    let mut optimizer = AdamW::new(&settings, &parameters).unwrap();
+    for (number, step) in (1..).zip(&golden.steps) {
+        let gradients: Vec<Tensor> = parameters
+            .iter()
+            .map(|it| Tensor::from_slice(&step.gradients[&it.name]).reshape(&it.shape))
+            .collect();
+        optimizer.update(&mut parameters, &gradients, step.learning_rate, number).unwrap();
+        for it in &parameters {
+            assert_close(&values(&it.tensor), &step.weights[&it.name], 1e-6, &it.name);
+        }
+    }
+}
+
+#[test]
+fn micro_batches_add_up_to_the_batch() {
+    let golden = &golden_llamas()[0];
+    let settings = golden_settings(golden);
+    let run = |micro_batch: u64| {
+        let (_folder, store) = store();
+        write_text(&store, 500, 29);
+        let tokens = shards::Tokens::open(&store, &["tokens/train_00000".to_owned()], 29).unwrap();
+        let loader = data::Loader::new(tokens, 7, 1).unwrap();
+        let mut trainer = golden_trainer(golden, &settings);
+        trainer.micro_batch = micro_batch;
+        let result = trainer.step(&loader, 0, 1, 0.01).unwrap();
+        let gradients: Vec<f32> = trainer.gradients.iter().flat_map(values).collect();
+        (result.loss, gradients)
+    };
+    let (whole, single) = (run(3), run(1));
+    assert!((whole.0 - single.0).abs() < 1e-6);
+    assert_close(&whole.1, &single.1, 1e-6, "gradients");
+}
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().to_str().unwrap()).unwrap();
+    (folder, store)
+}
+
+/// Writes shards of a language in which each token decides the next but for some noise.
+fn write_text(store: &Store, tokens: u64, vocab: u64) {
+    let mut id = 0;
+    let mut text = |from: u64, count: u64| -> Vec<u16> {
+        (from..from + count)
+            .map(|at| {
+                let noise = random::stream(3, at);
+                id = if noise.is_multiple_of(8) { noise >> 8 } else { id * 5 + 3 } % vocab;
+                u16::try_from(id).unwrap()
+            })
+            .collect()
+    };
+    write_shard(store, "tokens/train_00000", &[text(0, tokens)]);
+    write_shard(store, "tokens/validation_00000", &[text(tokens, 1_000)]);
+}
+
+const VOCAB: u32 = 61;
+const LENGTH: usize = 16;
+
+fn small(toml: &str) -> TrainSettings {
+    let toml = format!("layers = 2\nwidth = 16\nheads = 2\ndevice = \"cpu\"\n{toml}");
+    toml::from_str::<TrainConfig>(&toml).unwrap().resolve(LENGTH, VOCAB).unwrap()
+}
+
+fn token_set(store: &Store) -> TokenSet<'_> {
+    TokenSet {
+        store,
+        train: vec!["tokens/train_00000".to_owned()],
+        validation: vec!["tokens/validation_00000".to_owned()],
+        vocab_size: VOCAB,
+        sequence_length: LENGTH,
+    }
+}
+
+/// Trains and returns the report with the step it resumed from.
+fn run(settings: &TrainSettings, store: &Store, digest: &str) -> (TrainReport, Option<u64>) {
+    let mut from = None;
+    let report = train(settings, &token_set(store), store, digest, &mut |event| {
+        if let Event::Started { resumed_from, .. } = event {
+            from = resumed_from;
+        }
+    })
+    .unwrap();
+    (report, from)
+}
+
+fn remove(store: &Store, folder: &str) {
+    for entry in store.list(folder).unwrap() {
+        store.delete(&entry.path).unwrap();
+    }
+}
+
+#[test]
+fn a_resumed_training_ends_with_the_same_bytes() {
+    // 500 tokens are 31 windows: 24 steps of 8 run through six epochs.
+    let (_folder, store) = store();
+    write_text(&store, 500, u64::from(VOCAB));
+    let settings = small("steps = 24\nbatch_tokens = 128\ncheckpoint_every = 12");
+    let (straight, from) = run(&settings, &store, "digest");
+    assert_eq!(from, None);
+    let files = ["model.safetensors", "optimizer.safetensors", "state.json", "config.json"];
+    let last = "checkpoints/step-00000024";
+    let read = || files.map(|file| store.read(&format!("{last}/{file}")).unwrap());
+    let before = read();
+
+    remove(&store, last);
+    let (resumed, from) = run(&settings, &store, "digest");
+    assert_eq!(from, Some(12));
+    for ((file, before), after) in files.iter().zip(before).zip(read()) {
+        assert!(before == after, "{file} differs after a resume");
+    }
+    assert_eq!(resumed, straight);
+
+    // Ended trainings report without training.
+    let (again, from) = run(&settings, &store, "digest");
+    assert_eq!((from, again), (Some(24), straight));
+}
+
+#[test]
+fn damaged_and_foreign_checkpoints_are_passed_over() {
+    let (_folder, store) = store();
+    write_text(&store, 500, u64::from(VOCAB));
+    let settings = small("steps = 8\nbatch_tokens = 128\ncheckpoint_every = 2");
+    let (straight, _) = run(&settings, &store, "ours");
+    let folders = || {
+        let mut folders: Vec<String> = store
+            .list("checkpoints")
+            .unwrap()
+            .into_iter()
+            .filter_map(|entry| entry.path.strip_suffix("/state.json").map(str::to_owned))
+            .collect();
+        folders.sort();
+        folders
+    };
+    let kept = ["checkpoints/step-00000006", "checkpoints/step-00000008"];
+    assert_eq!(folders(), kept, "the last two");
+
+    // A byte of the newest flips: the one before it takes over.
+    let path = format!("{}/model.safetensors", kept[1]);
+    let whole = store.read(&path).unwrap();
+    let mut damaged = whole.to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    store.put(&path, damaged.into()).unwrap();
+    let (repaired, from) = run(&settings, &store, "ours");
+    assert_eq!((from, &repaired), (Some(6), &straight));
+    assert!(store.read(&path).unwrap() == whole);
+
+    // An unfinished one is none.
+    store.delete(&format!("{}/state.json", kept[1])).unwrap();
+    assert_eq!(run(&settings, &store, "ours").1, Some(6));
+
+    // Another training starts from the beginning and leaves what is not in its way.
+    let longer = small("steps = 9\nbatch_tokens = 128\ncheckpoint_every = 0");
+    assert_eq!(run(&longer, &store, "theirs").1, None);
+    assert_eq!(folders(), [kept[0], kept[1], "checkpoints/step-00000009"]);
+}
+
+#[test]
+fn it_learns_more_than_frequencies() {
+    let (_folder, store) = store();
+    write_text(&store, 20_000, u64::from(VOCAB));
+    let settings = small("steps = 150\nbatch_tokens = 512\nlearning_rate = 0.01");
+    let (report, _) = run(&settings, &store, "digest");
+    // Frequencies alone leave about ln 61 nats; a model that knows the rule about 0.9.
+    assert!((report.unigram_loss - 4.1).abs() < 0.1, "{report:?}");
+    assert!(report.validation_loss < 1.2, "{report:?}");
+}
+
+#[test]
+fn a_diverging_training_names_its_step() {
+    let (_folder, store) = store();
+    write_text(&store, 500, u64::from(VOCAB));
+    let mut settings = small("steps = 50\nbatch_tokens = 128\nclip = 0.0\nwarmup_tokens = 0");
+    settings.learning_rate = 1e30;
+    let error = train(&settings, &token_set(&store), &store, "digest", &mut |_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("diverged at step"), "{error}");
+    assert!(error.contains("train.learning_rate"), "{error}");
+}

@@ -1,0 +1,182 @@
+//! Bad input is data: a clear error or a `failed` row, never a panic, never a shorter output.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Lab, fail, ledger, sample, succeed};
+
+fn pipeline(lab: &Lab, path: &str, more: &str) -> String {
+    lab.write(
+        "pipeline.toml",
+        format!("name = \"dirty\"\n[[source]]\nname = \"dirty\"\npath = {path:?}\nkeep_fields = []\n{more}"),
+    )
+}
+
+/// Runs over one file or glob; gives the ledger.
+fn read(path: &str) -> Vec<[String; 5]> {
+    let lab = Lab::new();
+    let pipeline = pipeline(&lab, path, "");
+    let out = lab.text("out");
+    succeed(&["run", &pipeline, "--out", &out]);
+    ledger(&lab.path("out"))
+}
+
+fn expected() -> serde_json::Value {
+    let text = std::fs::read_to_string(sample("dirty/EXPECTED.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn every_record_of_every_dirty_file_is_accounted_for() {
+    let expected = expected();
+    let files = expected["files"].as_object().unwrap_or_else(|| expected.as_object().unwrap());
+    let mut checked = 0;
+    for (name, facts) in files {
+        let Some(good) = facts["good"].as_u64() else { continue };
+        let rows = read(&sample(&format!("dirty/{name}")));
+        let kept = rows.iter().filter(|[_, _, verdict, ..]| verdict == "kept").count() as u64;
+        assert_eq!(kept, good, "{name}: kept documents; rows {rows:?}");
+        let failed: Vec<_> =
+            rows.iter().filter(|[_, _, verdict, ..]| verdict == "failed").collect();
+        for [file, record, _, _, reason] in &failed {
+            assert!(
+                !file.is_empty() && !record.is_empty() && !reason.is_empty(),
+                "{name}: {failed:?}"
+            );
+        }
+        if let Some(bad) = facts["bad"].as_u64() {
+            let damaged = !facts["file_error"].is_null() || !facts["stream_error"].is_null();
+            let wanted = bad.max(u64::from(damaged));
+            assert_eq!(failed.len() as u64, wanted, "{name}: failed records {failed:?}");
+        }
+        checked += 1;
+    }
+    assert!(checked >= 12, "only {checked} dirty files were checked");
+}
+
+#[test]
+fn each_kind_of_damage_has_its_reason() {
+    let reasons = |file: &str| {
+        let mut counts = BTreeMap::new();
+        for [_, _, verdict, _, reason] in read(&sample(&format!("dirty/{file}"))) {
+            if verdict == "failed" {
+                *counts.entry(reason).or_insert(0) += 1;
+            }
+        }
+        counts.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(reasons("truncated.jsonl.gz"), ["truncated"]);
+    assert_eq!(reasons("truncated.jsonl.zst"), ["truncated"]);
+    assert_eq!(reasons("trailing-garbage.jsonl.gz"), ["corrupt"]);
+    assert_eq!(reasons("not-parquet.parquet"), ["corrupt"]);
+    assert_eq!(reasons("truncated.parquet"), ["corrupt"]);
+    assert_eq!(reasons("nulls.parquet"), ["missing-text"]);
+    assert_eq!(reasons("invalid-utf8.txt"), ["invalid-utf8"]);
+    assert_eq!(reasons("malformed.jsonl"), ["malformed-json", "missing-text", "text-not-a-string"]);
+    assert!(reasons("invalid-utf8.jsonl").contains(&"invalid-utf8".to_owned()));
+    assert!(reasons("empty.jsonl").is_empty());
+    assert!(reasons("empty.jsonl.gz").is_empty());
+}
+
+#[test]
+fn a_failed_row_says_where_the_record_is() {
+    let lab = Lab::new();
+    let lines = "{\"text\": \"one\"}\n{\"text\": oops}\n\n{\"text\": \"three\"}\n";
+    let data = lab.write("in/data.jsonl", lines);
+    let pipeline = pipeline(&lab, &data, "");
+    succeed(&["run", &pipeline, "--out", &lab.text("out")]);
+    let rows = ledger(&lab.path("out"));
+    let short: Vec<_> = rows
+        .iter()
+        .map(|[file, record, verdict, _, reason]| [file.as_str(), record, verdict, reason])
+        .collect();
+    assert_eq!(
+        short,
+        [
+            ["data.jsonl", "0", "kept", ""],
+            ["data.jsonl", "16", "failed", "malformed-json"],
+            ["data.jsonl", "32", "kept", ""],
+        ]
+    );
+}
+
+#[test]
+fn one_line_split_at_any_byte_is_read_once() {
+    let lab = Lab::new();
+    let lines: String =
+        (0..200).map(|n| format!("{{\"text\": \"{}\"}}\n", "x".repeat(n % 37))).collect();
+    let data = lab.write("in/data.jsonl", &lines);
+    for split in ["1", "7", "64", "1000", "1MiB"] {
+        let pipeline = pipeline(&lab, &data, &format!("split_size = \"{split}\"\n"));
+        succeed(&["run", &pipeline, "--out", &lab.text("out")]);
+        let rows = ledger(&lab.path("out"));
+        assert_eq!(rows.len(), 200, "split_size = {split}");
+        assert!(rows.iter().all(|[_, _, verdict, ..]| verdict == "kept"));
+        let offsets: Vec<u64> = rows.iter().map(|row| row[1].parse().unwrap()).collect();
+        assert!(offsets.is_sorted(), "document order");
+    }
+}
+
+#[test]
+fn missing_input_is_exit_2_and_names_the_path() {
+    let lab = Lab::new();
+    for path in ["nowhere.jsonl", "nothing/*.jsonl", "in/*.parquet"] {
+        lab.write("in/data.jsonl", "");
+        let pipeline = pipeline(&lab, path, "");
+        let stderr = fail(2, &["run", &pipeline, "--out", &lab.text("out")]);
+        assert!(stderr.contains(path), "{stderr}");
+        assert!(stderr.contains("matches no file"), "{stderr}");
+        assert!(stderr.contains("pipeline.toml:4:8"), "{stderr}");
+    }
+    let stderr = fail(2, &["run", "no/such/pipeline.toml"]);
+    assert!(stderr.contains("no/such/pipeline.toml"), "{stderr}");
+}
+
+#[test]
+fn a_file_that_changes_under_a_run_is_noticed() {
+    let lab = Lab::new();
+    let data = lab.write("in/data.jsonl", "{\"text\": \"one\"}\n");
+    let pipeline = pipeline(&lab, &data, "");
+    let out = lab.text("out");
+    succeed(&["run", &pipeline, "--out", &out]);
+    // Another content is another plan: run again, read again.
+    lab.write("in/data.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
+    succeed(&["run", &pipeline, "--out", &out]);
+    assert_eq!(ledger(&lab.path("out")).len(), 2);
+    // A task whose plan is older than the file.
+    lab.write("in/data.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n{\"text\": \"three\"}\n");
+    std::fs::remove_dir_all(lab.path("out/manifests")).unwrap();
+    let task = [
+        "task",
+        "--plan",
+        &out,
+        "--phase",
+        "0",
+        "--index",
+        "0",
+        "--threads",
+        "1",
+        "--memory-limit",
+        "100MiB",
+    ];
+    let stderr = fail(65, &task);
+    assert!(stderr.contains("changed while it was read"), "{stderr}");
+}
+
+#[test]
+fn broken_models_and_tokenizers_are_config_errors() {
+    let lab = Lab::new();
+    let data = lab.write("in/data.jsonl", "{\"text\": \"one\"}\n");
+    let not_a_model = lab.write("model.ftz", "this is no model");
+    let with = |more: String| {
+        let pipeline = pipeline(&lab, &data, &more);
+        fail(2, &["run", &pipeline, "--out", &lab.text("out")])
+    };
+    let stderr = with(format!("[[stage]]\nop = \"language\"\nmodel = {not_a_model:?}\n"));
+    assert!(stderr.contains("cannot be loaded as a fastText model"), "{stderr}");
+    let stderr = with("[[stage]]\nop = \"language\"\nmodel = \"gone.ftz\"\n".to_owned());
+    assert!(stderr.contains("gone.ftz"), "{stderr}");
+    let stderr = with("[[stage]]\nop = \"language\"\nkeep = [\"english\"]\n".to_owned());
+    assert!(stderr.contains("no label `english`"), "{stderr}");
+    let stderr = with(format!("[tokens]\ntokenizer = {not_a_model:?}\n"));
+    assert!(stderr.contains("cannot be loaded as a tokenizer"), "{stderr}");
+}
