@@ -17,6 +17,8 @@ build: libtorch
 
 # One build of everything, tests of the training loop included. nextest where there is one.
 test: libtorch
+	@test -x $${TAMIS_READERS:-$(CACHE)/readers}/bin/python || \
+	  echo "NOTE: the check of shards by megatron-core will be SKIPPED; tests/readers/setup.sh prepares it"
 	@if command -v cargo-nextest >/dev/null; then \
 	  cargo nextest run --features train --no-fail-fast && cargo test --doc --features train --quiet; \
 	else \

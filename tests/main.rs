@@ -1,5 +1,12 @@
 //! Tests at the seams: the program as people call it, plans, clusters, shards in real readers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may fail, and its files are local"
+)]
+
 mod bad_input;
 mod clusters;
 mod commands;

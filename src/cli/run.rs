@@ -86,13 +86,15 @@ impl Run {
                            build with `--features train` (see `make libtorch`) or add `--until tokens`";
             return Err(Usage(message.to_owned()).into());
         }
-        let lowered = lower::lower(&pipeline, &Assets::default(), self.limit)?;
+        // Loaded once, for the checks and for the run.
+        let assets = Assets::default();
+        let lowered = lower::lower(&pipeline, &assets, self.limit)?;
         let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(&pipeline.name));
         let store = Store::open(&out)?;
         lowered.plan.save(&store, &lowered.splits).map_err(crate::exec::ExecError::from)?;
         store.put("pipeline.toml", Bytes::from(pipeline.text.text.clone().into_bytes()))?;
         let resources = self.resources(&pipeline)?;
-        let engine = Arc::new(Engine::new(lowered.plan, store, resources, None)?);
+        let engine = Arc::new(Engine::new(lowered.plan, store, resources, None, &assets)?);
         let summary = self.curate(&engine)?;
         match self.format {
             OutputFormat::Text => {

@@ -8,6 +8,7 @@ use super::Usage;
 use crate::config::bytes::ByteSize;
 use crate::exec::engine::{Engine, Resources};
 use crate::exec::task::run_task;
+use crate::model::Assets;
 use crate::plan::Plan;
 use crate::store::Store;
 
@@ -47,7 +48,7 @@ impl Task {
             memory: self.memory_limit.0,
             batch_bytes: self.batch_size.and_then(|size| usize::try_from(size.0).ok()),
         };
-        let engine = Engine::new(plan, store, resources, Some(self.phase))?;
+        let engine = Engine::new(plan, store, resources, Some(self.phase), &Assets::default())?;
         run_task(&engine, self.phase, self.index)?;
         Ok(())
     }

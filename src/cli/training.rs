@@ -21,7 +21,11 @@ pub(super) fn train(
 ) -> anyhow::Result<()> {
     let (store, plan) = (&engine.store, &engine.plan);
     let Some(tokens) = &plan.tokens else { return Ok(()) };
+    let mut config = config.clone();
+    config.seed.get_or_insert(plan.seed);
     let settings = config.resolve(tokens.sequence_length as usize, tokens.vocab_size)?;
+    // The number of threads decides the order of sums inside libtorch, so it is always said.
+    tch::set_num_threads(i32::try_from(engine.resources.threads).unwrap_or(i32::MAX));
     let mut set = TokenSet {
         store,
         train: Vec::new(),

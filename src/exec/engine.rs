@@ -101,8 +101,8 @@ impl Engine {
         store: Store,
         resources: Resources,
         only: Option<usize>,
+        assets: &Assets,
     ) -> Result<Self, ExecError> {
-        let assets = Assets::default();
         let pool = ThreadPoolBuilder::new()
             .num_threads(resources.threads.max(1))
             .thread_name(|index| format!("tamis-worker-{index}"))
@@ -120,7 +120,7 @@ impl Engine {
                 columns.signals.extend_from_slice(&plan.signals[stage.signals.clone()]);
                 continue;
             }
-            let built = build(stage, &assets, &columns, &plan)
+            let built = build(stage, assets, &columns, &plan)
                 .map_err(|source| ExecError::Stage { stage: stage.name.clone(), source })?;
             columns.signals.extend_from_slice(&plan.signals[stage.signals.clone()]);
             stages.push(Some(built));

@@ -244,3 +244,49 @@ fn damaged_dense_models_never_panic() {
         }
     }
 }
+
+/// The crate `fasttext` trains models (its predictions are right for unquantised ones): what it
+/// trains is read here and scored alike.
+#[test]
+fn a_model_that_the_fasttext_crate_trained_is_scored_alike() {
+    use ::fasttext::args::{Args, LossName, ModelName};
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("train.txt");
+    let topics = [
+        ("sea", "the ship sailed over waves and the harbour was full of sailors"),
+        ("garden", "roses and tulips grow in the garden where bees look for flowers"),
+        ("kitchen", "boil the water and add salt before the pasta goes into the pot"),
+    ];
+    let lines: String = topics
+        .iter()
+        .cycle()
+        .take(90)
+        .map(|(label, text)| format!("__label__{label} {text}\n"))
+        .collect();
+    std::fs::write(&input, lines).unwrap();
+    for loss in [LossName::Softmax, LossName::HierarchicalSoftmax, LossName::OneVsAll] {
+        let mut args = Args::new();
+        args.apply_supervised_defaults();
+        args.input = input.clone();
+        args.model = ModelName::Supervised;
+        (args.loss, args.dim, args.epoch, args.lr) = (loss, 8, 5, 0.5);
+        (args.thread, args.minn, args.maxn, args.bucket, args.word_ngrams) = (1, 2, 4, 2000, 2);
+        let theirs = ::fasttext::FastText::train(args).unwrap();
+        let mut bytes = Vec::new();
+        theirs.save(&mut bytes).unwrap();
+        let ours = FastText::from_bytes(&bytes).unwrap();
+        let (mut scratch, mut found) = (Scratch::default(), Vec::new());
+        for (label, text) in topics {
+            let expected = theirs.predict(text, 3, 0.0);
+            found.clear();
+            ours.predict_into(text, 3, 0.0, &mut scratch, &mut found);
+            assert_eq!(ours.labels()[found[0].label as usize], label, "{loss:?}");
+            assert_eq!(found.len(), expected.len());
+            for (ours_one, theirs_one) in found.iter().zip(&expected) {
+                let name = theirs_one.label.trim_start_matches("__label__");
+                assert_eq!(ours.labels()[ours_one.label as usize], name, "{loss:?}");
+                assert!((ours_one.score - theirs_one.prob).abs() < 1e-4, "{loss:?} {text}");
+            }
+        }
+    }
+}

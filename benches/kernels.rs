@@ -1,0 +1,143 @@
+//! The inner loops, in bytes of text per second: `make bench`. Absolute figures depend on the
+//! machine and its load; compare lines of one run.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark may fail")]
+
+use std::hint::black_box;
+
+use divan::Bencher;
+use divan::counter::BytesCount;
+use tamis::exchange::{Cuts, ExchangeWriter};
+use tamis::model::Assets;
+use tamis::model::fasttext::Scratch;
+use tamis::ops::{BuildContext, Columns, Op, find};
+use tamis::read::{BatchBuilder, Fields, Format, Part, Piece};
+use tamis::store::Store;
+use tamis::tokens::TokenBatch;
+use tokenizers::pipeline::PipelineToken;
+
+fn main() {
+    divan::main();
+}
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data-samples");
+
+/// All web documents of data-samples' plain file, in one batch.
+fn batch() -> tamis::document::Batch {
+    let store = Store::open_existing(format!("{SAMPLES}/web")).unwrap();
+    let file = "part-2.jsonl".to_owned();
+    let size = store.entry(&file).unwrap().size;
+    let fields = Fields { text: "text".into(), id: "id".into(), metadata: vec!["url".into()] };
+    let piece = Piece { file, size, part: Part::Whole };
+    let mut builder = BatchBuilder::new("web", 1, usize::MAX, None);
+    let mut reader = tamis::read::open(&store, Format::Jsonl, &fields, &piece).unwrap();
+    while reader.fill(&mut builder).unwrap() {}
+    builder.take()
+}
+
+fn bytes(batch: &tamis::document::Batch) -> BytesCount {
+    BytesCount::new(batch.text_bytes())
+}
+
+#[divan::bench]
+fn read_jsonl(bencher: Bencher) {
+    bencher.counter(bytes(&batch())).bench(batch);
+}
+
+#[divan::bench]
+fn xxh3_128(bencher: Bencher) {
+    let batch = batch();
+    bencher.counter(bytes(&batch)).bench(|| {
+        (0..batch.len())
+            .fold(0, |sum, row| sum ^ xxhash_rust::xxh3::xxh3_128(batch.text(row).as_bytes()))
+    });
+}
+
+#[divan::bench]
+fn words_uax29(bencher: Bencher) {
+    let batch = batch();
+    bencher.counter(bytes(&batch)).bench(|| {
+        (0..batch.len())
+            .map(|row| tamis::text::Analysis::default().words(batch.text(row)).len())
+            .sum::<usize>()
+    });
+}
+
+#[divan::bench]
+fn gopher_quality(bencher: Bencher) {
+    let assets = Assets::default();
+    let settings = (find("gopher-quality").unwrap().from_json)(serde_json::json!({})).unwrap();
+    let op =
+        settings.build(&BuildContext { assets: &assets, columns: &Columns::default() }).unwrap();
+    let Op::Document(op) = op else { panic!("gopher-quality is a document op") };
+    bencher.counter(bytes(&batch())).with_inputs(batch).bench_refs(|batch| {
+        let rows: Vec<usize> = (0..batch.len()).collect();
+        let mut signals: Vec<_> = find("gopher-quality")
+            .unwrap()
+            .signals
+            .iter()
+            .map(|signal| tamis::document::SignalColumn::new(signal.kind, batch.len()))
+            .collect();
+        op.run(batch, &rows, Some(0), &mut signals).len()
+    });
+}
+
+#[divan::bench]
+fn language_lid176(bencher: Bencher) {
+    let model =
+        Assets::default().fasttext(format!("{SAMPLES}/models/lid.176.ftz").as_ref()).unwrap();
+    let batch = batch();
+    let (mut scratch, mut found) = (Scratch::default(), Vec::new());
+    bencher.counter(bytes(&batch)).bench_local(|| {
+        for row in 0..batch.len() {
+            found.clear();
+            model.predict_into(black_box(batch.text(row)), 1, 0.0, &mut scratch, &mut found);
+        }
+        found.len()
+    });
+}
+
+/// The encoder alone, to hold the next one against.
+#[divan::bench]
+fn encode_gpt2_bare(bencher: Bencher) {
+    let tokenizer =
+        Assets::default().tokenizer(format!("{SAMPLES}/tokenizers/gpt2.json").as_ref()).unwrap();
+    let batch = batch();
+    let mut ids: Vec<PipelineToken> = Vec::new();
+    bencher.counter(bytes(&batch)).bench_local(|| {
+        for row in 0..batch.len() {
+            ids.clear();
+            tokenizer.encode_into(black_box(batch.text(row)), &mut ids).unwrap();
+        }
+        ids.len()
+    });
+}
+
+#[divan::bench]
+fn encode_gpt2_to_shard_bytes(bencher: Bencher) {
+    let tokenizer =
+        Assets::default().tokenizer(format!("{SAMPLES}/tokenizers/gpt2.json").as_ref()).unwrap();
+    let batch = batch();
+    bencher
+        .counter(bytes(&batch))
+        .bench(|| TokenBatch::encode(&tokenizer, 50_256, &batch).unwrap());
+}
+
+/// A million dedup keys through the exchange: sort, write, in memory and in runs.
+#[divan::bench(args = [64 << 20, 4 << 20], sample_count = 5)]
+fn exchange_keys(bencher: Bencher, budget: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    bencher.counter(BytesCount::new(24usize << 20)).bench(|| {
+        let mut writer =
+            ExchangeWriter::new(&store, "keys".to_owned(), Cuts::Even { parts: 8 }, budget);
+        for number in 0u128..1 << 20 {
+            let mut key = [0; 24];
+            key[..16]
+                .copy_from_slice(&xxhash_rust::xxh3::xxh3_128(&number.to_le_bytes()).to_be_bytes());
+            key[16..].copy_from_slice(&u64::try_from(number).unwrap().to_be_bytes());
+            writer.push(key, &[]).unwrap();
+        }
+        writer.finish().unwrap()
+    });
+}
