@@ -23,7 +23,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         let checked = Pipeline::load(&self.pipeline, &self.sets).and_then(|pipeline| {
             lower::check(&pipeline, &Assets::default())?;
             Ok(pipeline)

@@ -25,7 +25,7 @@ pub(super) struct Explain {
 }
 
 impl Explain {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         let pipeline = Pipeline::load(&self.pipeline, &self.sets)?;
         let plan = lower::lower(&pipeline, &Assets::default(), self.limit)?.plan;
         match self.format {

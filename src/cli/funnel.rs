@@ -14,7 +14,7 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    pub fn new(quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool) -> Self {
         let target =
             if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
@@ -26,7 +26,7 @@ impl Bars {
         Self { bar, read: Mutex::new(0) }
     }
 
-    pub fn show(&self, progress: &Progress<'_>) {
+    pub(super) fn show(&self, progress: &Progress<'_>) {
         match progress {
             Progress::Phase { name, tasks, done } => {
                 self.bar.set_prefix((*name).to_owned());
@@ -43,7 +43,7 @@ impl Bars {
         }
     }
 
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Ops {
 }
 
 impl Ops {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         let chosen: Vec<&OpEntry> = match &self.name {
             Some(name) => vec![find(name).ok_or_else(|| unknown(name))?],
             None => OPS.iter().collect(),

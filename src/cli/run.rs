@@ -79,7 +79,7 @@ enum Until {
 }
 
 impl Run {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         let pipeline = Pipeline::load(&self.pipeline, &self.sets)?;
         if pipeline.train.is_some() && self.until == Until::Train && !cfg!(feature = "train") {
             let message = "the pipeline has a [train] table, but this build of tamis cannot train; \

@@ -10,7 +10,7 @@ pub(super) struct Schema {}
 
 impl Schema {
     #[expect(clippy::unused_self, reason = "every command has the same form")]
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         print(&format!("{}\n", serde_json::to_string_pretty(&pipeline_schema())?))
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         let store = Store::open_existing(&self.plan)?;
         let plan = Plan::load(&store).map_err(crate::exec::ExecError::from)?;
         let tasks = plan.phases.get(self.phase).map_or(0, |phase| phase.tasks);

@@ -137,7 +137,7 @@ fn element<'t, 'a>(
     if let Some(DeValue::Array(items)) = items {
         names.extend(items.iter().map(|item| own_name(item.get_ref())));
         let index = names.iter().position(|own| own == name);
-        let found = index.and_then(|index| items.iter_mut().nth(index));
+        let found = index.and_then(|index| items.get_mut(index));
         if let Some(DeValue::Table(table)) = found.map(Spanned::get_mut) {
             return Ok(table);
         }

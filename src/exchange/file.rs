@@ -22,14 +22,14 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub fn write(self, out: &mut Vec<u8>) {
+    pub(super) fn write(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.part.to_le_bytes());
         for value in [self.start, self.end, self.records, self.xxh3] {
             out.extend_from_slice(&value.to_le_bytes());
         }
     }
 
-    pub fn read(bytes: &[u8; ENTRY_BYTES]) -> Self {
+    pub(super) fn read(bytes: &[u8; ENTRY_BYTES]) -> Self {
         let word = |at: usize| {
             let mut word = [0; 8];
             word.copy_from_slice(&bytes[at..at + 8]);

@@ -66,7 +66,7 @@ impl ExchangeWriter {
     }
 
     fn sort(&mut self) {
-        self.entries.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+        self.entries.sort_unstable_by_key(|left| left.key);
     }
 
     fn payload(&self, place: &Place) -> &[u8] {
@@ -130,7 +130,7 @@ pub(super) struct SortedFile {
 }
 
 impl SortedFile {
-    pub fn create(store: &Store, path: &str, cuts: Cuts) -> Result<Self, ExchangeError> {
+    pub(super) fn create(store: &Store, path: &str, cuts: Cuts) -> Result<Self, ExchangeError> {
         Ok(Self {
             out: store.writer(path)?,
             path: path.to_owned(),
@@ -141,7 +141,7 @@ impl SortedFile {
         })
     }
 
-    pub fn push(&mut self, key: &Key, payload: &[u8]) -> Result<(), ExchangeError> {
+    pub(super) fn push(&mut self, key: &Key, payload: &[u8]) -> Result<(), ExchangeError> {
         let part = self.cuts.part(key);
         let position = self.out.position();
         if self.index.last().is_none_or(|last| last.part != part) {
@@ -171,7 +171,7 @@ impl SortedFile {
         self.hash.reset();
     }
 
-    pub fn finish(mut self) -> Result<Written, ExchangeError> {
+    pub(super) fn finish(mut self) -> Result<Written, ExchangeError> {
         self.close_part();
         let mut tail = Vec::with_capacity(self.index.len() * file::ENTRY_BYTES + FOOTER_BYTES);
         for entry in &self.index {

@@ -28,7 +28,7 @@ pub(super) struct DocumentsWriter {
 }
 
 impl DocumentsWriter {
-    pub fn create(store: &Store, path: &str, plan: &Plan) -> Result<Self, ExecError> {
+    pub(super) fn create(store: &Store, path: &str, plan: &Plan) -> Result<Self, ExecError> {
         let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
         let mut fields = vec![text("id", false), text("source_id", true), text("source", false)];
         // An input field named like one of ours must not make two columns of one name.
@@ -45,7 +45,7 @@ impl DocumentsWriter {
         Ok(Self { file, schema, columns, rows: 0, bytes: 0, group_rows: 0, group_bytes: 0 })
     }
 
-    pub fn push(&mut self, source: &str, batch: &Batch, row: usize) -> Result<(), ExecError> {
+    pub(super) fn push(&mut self, source: &str, batch: &Batch, row: usize) -> Result<(), ExecError> {
         let text = batch.text(row);
         let [id, source_id, source_name, metadata @ .., body] = self.columns.as_mut_slice() else {
             return Ok(());
@@ -82,7 +82,7 @@ impl DocumentsWriter {
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<(Written, u64), ExecError> {
+    pub(super) fn finish(mut self) -> Result<(Written, u64), ExecError> {
         self.write_chunk()?;
         self.file.finish()
     }

@@ -30,7 +30,7 @@ impl PhaseOutputs {
         format!("{}/outputs.json", phase.work(index))
     }
 
-    pub fn load(store: &Store, phase: &Phase, index: usize) -> Result<Self, ExecError> {
+    pub(super) fn load(store: &Store, phase: &Phase, index: usize) -> Result<Self, ExecError> {
         let path = Self::path(phase, index);
         let outputs = serde_json::from_slice(&store.read(&path)?)
             .map_err(|source| PlanError::Format { path, source })?;

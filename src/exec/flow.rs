@@ -39,7 +39,7 @@ struct Processed {
 }
 
 impl Flow<'_> {
-    pub fn run(&self, inputs: &Inputs) -> Result<(Vec<Output>, Counters), ExecError> {
+    pub(super) fn run(&self, inputs: &Inputs) -> Result<(Vec<Output>, Counters), ExecError> {
         match self.input {
             FlowInput::Source => {
                 let mut records = Records::open(self)?;

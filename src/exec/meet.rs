@@ -39,7 +39,7 @@ impl Verdict {
         (key, payload)
     }
 
-    pub fn decode(record: &Record) -> Result<Self, ExecError> {
+    pub(super) fn decode(record: &Record) -> Result<Self, ExecError> {
         let [_, _, _, _, a, b, c, d, ..] = record.key;
         let mut cluster = [0; 16];
         cluster.copy_from_slice(&record.key[8..]);

@@ -27,7 +27,7 @@ pub(crate) struct ParquetFile {
 impl ParquetFile {
     /// Starts a file. Columns in `prefixed` hold sorted or similar strings and are stored as
     /// differences to the value before; those in `unique` get no dictionary, which could only grow.
-    pub fn create(
+    pub(crate) fn create(
         store: &Store,
         path: &str,
         schema: SchemaRef,
@@ -61,18 +61,18 @@ impl ParquetFile {
     }
 
     /// Adds rows.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ExecError> {
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), ExecError> {
         self.rows += batch.num_rows() as u64;
         Ok(self.writer.write(batch)?)
     }
 
     /// Ends the row group.
-    pub fn end_group(&mut self) -> Result<(), ExecError> {
+    pub(crate) fn end_group(&mut self) -> Result<(), ExecError> {
         Ok(self.writer.flush()?)
     }
 
     /// Makes the file visible; gives what was written and how many rows.
-    pub fn finish(self) -> Result<(Written, u64), ExecError> {
+    pub(crate) fn finish(self) -> Result<(Written, u64), ExecError> {
         let rows = self.rows;
         Ok((self.writer.into_inner()?.finish()?, rows))
     }

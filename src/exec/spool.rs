@@ -77,7 +77,7 @@ pub(super) struct SpoolWriter {
 }
 
 impl SpoolWriter {
-    pub fn create(
+    pub(super) fn create(
         store: &Store,
         path: &str,
         plan: &Plan,
@@ -90,7 +90,7 @@ impl SpoolWriter {
         Ok(Self { writer, schema, rows: 0 })
     }
 
-    pub fn push(&mut self, batch: &Batch) -> Result<(), ExecError> {
+    pub(super) fn push(&mut self, batch: &Batch) -> Result<(), ExecError> {
         let rows = batch.len();
         let mut ids = FixedSizeBinaryBuilder::with_capacity(rows, 16);
         let mut clusters = FixedSizeBinaryBuilder::with_capacity(rows, 16);
@@ -136,7 +136,7 @@ impl SpoolWriter {
         Ok(self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?)
     }
 
-    pub fn finish(self) -> Result<(Written, u64), ExecError> {
+    pub(super) fn finish(self) -> Result<(Written, u64), ExecError> {
         let rows = self.rows;
         Ok((self.writer.into_inner()?.finish()?, rows))
     }
@@ -150,7 +150,7 @@ pub(super) struct SpoolReader {
 }
 
 impl SpoolReader {
-    pub fn open(store: &Store, path: &str, plan: &Plan) -> Result<Self, ExecError> {
+    pub(super) fn open(store: &Store, path: &str, plan: &Plan) -> Result<Self, ExecError> {
         let size = store.entry(path)?.size;
         let input = BufReader::with_capacity(256 << 10, store.reader(path, 0..size)?);
         Ok(Self {
@@ -160,7 +160,7 @@ impl SpoolReader {
         })
     }
 
-    pub fn next(&mut self) -> Result<Option<Batch>, ExecError> {
+    pub(super) fn next(&mut self) -> Result<Option<Batch>, ExecError> {
         let Some(columns) = self.reader.next().transpose()? else { return Ok(None) };
         let rows = columns.num_rows();
         let first_row = self.next_row;

@@ -135,8 +135,7 @@ impl Summary {
         let mut line = |stage: &str, left: &str, dropped: &str, why: &str, speed: &str| {
             let _ = writeln!(
                 text,
-                "{:<width$}  {left:>8}  {dropped:>8}  {:<reasons_width$}  {speed:>9}",
-                stage, why,
+                "{stage:<width$}  {left:>8}  {dropped:>8}  {why:<reasons_width$}  {speed:>9}",
             );
         };
         line("stage", "kept", "dropped", "top reasons (share of the input)", "docs/s");

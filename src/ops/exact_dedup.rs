@@ -15,7 +15,7 @@ use crate::document::{Reason, Signal};
 /// the cluster and its number of copies for each member.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct ExactDedup {
+pub(super) struct ExactDedup {
     /// What must be equal.
     pub by: Key,
 }
@@ -23,7 +23,7 @@ pub struct ExactDedup {
 /// What [`ExactDedup`] compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Key {
+pub(super) enum Key {
     /// The text, byte for byte.
     Text,
     /// The `url` field; documents without one are all kept.

@@ -18,7 +18,7 @@ use crate::document::{Reason, Signal, SignalType};
 /// rule broken, in the order of the keys below, gives the reason.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct GopherQuality {
+pub(super) struct GopherQuality {
     /// Least number of words.
     pub min_words: u64,
     /// Greatest number of words.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::document::{Reason, Signal, SignalType};
 use crate::model::fasttext::{FastText, Prediction, Scratch};
-use crate::model::{AssetError, shipped};
+use crate::model::shipped;
 
 /// Identifies the language of each document with a fastText model and keeps the wanted ones.
 ///
@@ -23,7 +23,7 @@ use crate::model::{AssetError, shipped};
 /// `GlotLID`, works by its path.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Language {
+pub(super) struct Language {
     /// Languages to keep, as the model's labels without `__label__`; empty keeps all of them and
     /// only computes the signals.
     pub keep: Vec<String>,
@@ -81,7 +81,7 @@ impl Settings for Language {
         }
         let path = match &self.model {
             Some(path) => path.clone(),
-            None => shipped("lid.176.ftz").map_err(AssetError::from)?,
+            None => shipped("lid.176.ftz")?,
         };
         let model = context.assets.fasttext(&path)?;
         let mut keep = vec![self.keep.is_empty(); model.labels().len()];

@@ -22,7 +22,7 @@ use crate::document::{Batch, Reason, Signal, SignalColumn, SignalType};
 /// stage (`gopher-quality.word_count`).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Where {
+pub(super) struct Where {
     /// The condition, such as `word_count >= 80 AND url NOT LIKE '%/login%'`.
     pub sql: String,
 }

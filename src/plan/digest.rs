@@ -18,11 +18,11 @@ const ENGINE_VERSION: u32 = 1;
 pub(super) struct InputDigest(Xxh3);
 
 impl InputDigest {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Xxh3::new())
     }
 
-    pub fn file(&mut self, source: &str, path: &str, size: u64, tag: &str) {
+    pub(super) fn file(&mut self, source: &str, path: &str, size: u64, tag: &str) {
         for part in [source, path, tag] {
             self.0.update(&(part.len() as u64).to_le_bytes());
             self.0.update(part.as_bytes());
@@ -30,11 +30,11 @@ impl InputDigest {
         self.0.update(&size.to_le_bytes());
     }
 
-    pub fn splits(&mut self, splits: &str) {
+    pub(super) fn splits(&mut self, splits: &str) {
         self.0.update(splits.as_bytes());
     }
 
-    pub fn finish(&self) -> String {
+    pub(super) fn finish(&self) -> String {
         format!("{:032x}", self.0.digest128())
     }
 }

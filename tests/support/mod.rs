@@ -8,29 +8,29 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// The root of the checkout.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A file or folder of data-samples, as an absolute path.
-pub fn sample(path: &str) -> String {
+pub(crate) fn sample(path: &str) -> String {
     root().join("data-samples").join(path).display().to_string()
 }
 
 /// The program.
-pub fn tamis() -> Command {
+pub(crate) fn tamis() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tamis"));
     command.env("NO_COLOR", "1").env_remove("TAMIS_LOG");
     command
 }
 
 /// Runs the program to its end.
-pub fn call(arguments: &[&str]) -> Output {
+pub(crate) fn call(arguments: &[&str]) -> Output {
     tamis().args(arguments).output().unwrap()
 }
 
 /// Runs the program, which must succeed; gives its stdout.
-pub fn succeed(arguments: &[&str]) -> String {
+pub(crate) fn succeed(arguments: &[&str]) -> String {
     let output = call(arguments);
     assert!(
         output.status.success(),
@@ -42,7 +42,7 @@ pub fn succeed(arguments: &[&str]) -> String {
 }
 
 /// Runs the program, which must fail with `code` and without a panic; gives its stderr.
-pub fn fail(code: i32, arguments: &[&str]) -> String {
+pub(crate) fn fail(code: i32, arguments: &[&str]) -> String {
     let output = call(arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "tamis {arguments:?}:\n{stderr}");
@@ -51,24 +51,24 @@ pub fn fail(code: i32, arguments: &[&str]) -> String {
 }
 
 /// A folder for one test, with a pipeline file in it.
-pub struct Lab {
+pub(crate) struct Lab {
     pub folder: tempfile::TempDir,
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
@@ -77,7 +77,7 @@ impl Lab {
 }
 
 /// The files that must be the same whatever ran them, by path.
-pub fn results(run: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn results(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for part in ["documents", "ledger", "tokens"] {
         collect(&run.join(part), part, &mut files);
@@ -98,7 +98,7 @@ fn collect(folder: &Path, name: &str, files: &mut BTreeMap<String, Vec<u8>>) {
 }
 
 /// Compares two runs file by file; names the files that differ.
-pub fn assert_same(left: &Path, right: &Path) {
+pub(crate) fn assert_same(left: &Path, right: &Path) {
     let (left_files, right_files) = (results(left), results(right));
     assert!(!left_files.is_empty(), "{} has no results", left.display());
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
@@ -117,7 +117,7 @@ pub fn assert_same(left: &Path, right: &Path) {
 }
 
 /// All rows of the Parquet files in a folder of a run, in the order of the files.
-pub fn table(folder: &Path) -> Vec<RecordBatch> {
+pub(crate) fn table(folder: &Path) -> Vec<RecordBatch> {
     let mut paths: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -131,7 +131,7 @@ pub fn table(folder: &Path) -> Vec<RecordBatch> {
 }
 
 /// A text column of a table; null as `None`.
-pub fn texts(batches: &[RecordBatch], column: &str) -> Vec<Option<String>> {
+pub(crate) fn texts(batches: &[RecordBatch], column: &str) -> Vec<Option<String>> {
     let mut values = Vec::new();
     for batch in batches {
         let column = batch.column_by_name(column).unwrap_or_else(|| panic!("no column {column}"));
@@ -144,7 +144,7 @@ pub fn texts(batches: &[RecordBatch], column: &str) -> Vec<Option<String>> {
 }
 
 /// A ledger as `(file, record, verdict, stage, reason)`.
-pub fn ledger(run: &Path) -> Vec<[String; 5]> {
+pub(crate) fn ledger(run: &Path) -> Vec<[String; 5]> {
     let table = table(&run.join("ledger"));
     let columns = ["file", "record", "verdict", "stage", "reason"].map(|name| texts(&table, name));
     let rows = columns[0].len();
