@@ -52,9 +52,9 @@ pub(super) fn train(
         }
     }
     let digest = format!("{:032x}", xxh3_128(identity.as_bytes()));
-    let mut bar = Bar::new(&settings, format);
-    let report = train::train(&settings, &set, store, &digest, &mut |event| bar.show(&event))?;
-    bar.bar.finish_and_clear();
+    let mut shown = Shown::new(&settings, format);
+    let report = train::train(&settings, &set, store, &digest, &mut |event| shown.show(&event))?;
+    shown.bar.finish_and_clear();
     store.put("train.json", serde_json::to_vec_pretty(&report)?.into())?;
     match format {
         OutputFormat::Text => print(&text(&report)),
@@ -78,14 +78,14 @@ fn text(report: &TrainReport) -> String {
 }
 
 /// The progress of a training: a bar on a terminal, a line now and then elsewhere.
-struct Bar {
+struct Shown {
     bar: ProgressBar,
     lines: bool,
     validation: Option<f64>,
     report_every: u64,
 }
 
-impl Bar {
+impl Shown {
     fn new(settings: &TrainSettings, format: OutputFormat) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let target =

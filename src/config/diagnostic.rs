@@ -140,10 +140,10 @@ impl ConfigErrors {
         for error in &self.errors {
             if handler.render_report(&mut text, error).is_err() {
                 // Writing to a string fails only if the report cannot be drawn: say it plainly.
-                text.push_str(&format!("{}: {}\n", self.path, error.error.message));
+                text.extend([&self.path, ": ", &error.error.message, "\n"]);
             }
             if error.source.is_none() {
-                text.push_str(&format!("  in {}\n", self.path));
+                text.extend(["  in ", &self.path, "\n"]);
             }
         }
         text

@@ -150,21 +150,28 @@ fn read_with<T>(
 ) -> Option<T> {
     let whole = table.span();
     let mut faulty = false;
+    let mut removed: Vec<String> = Vec::new();
     loop {
         let error = match parse(Deserializer::from(table.clone())) {
             Ok(value) => return (!faulty).then_some(value),
             Err(error) => error,
         };
-        let missing = error.message().starts_with("missing field");
-        if !(faulty && missing) {
+        let missing = |key: &String| error.message() == format!("missing field `{key}`");
+        if !removed.iter().any(missing) {
             // A key that was taken out for its mistake is not missing on top.
             errors.push(ConfigError::from_toml(&error, context, whole.clone()));
         }
         faulty = true;
-        let Some(span) = error.span() else { return None };
+        let span = error.span()?;
         let inside = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
         let before = table.get_ref().len();
-        retain(table.get_mut(), |key, value| !inside(key.span()) && !inside(value.span()));
+        retain(table.get_mut(), |key, value| {
+            let wrong = inside(key.span()) || inside(value.span());
+            if wrong {
+                removed.push(key.get_ref().to_string());
+            }
+            !wrong
+        });
         if table.get_ref().len() == before {
             return None;
         }

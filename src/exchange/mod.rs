@@ -57,11 +57,13 @@ impl Cuts {
     /// The part that a key belongs to; never smaller for a greater key.
     #[must_use]
     pub fn part(self, key: &Key) -> u32 {
-        let [a, b, c, d, e, f, g, h, ..] = *key;
-        let prefix = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let mut prefix = [0; 8];
+        prefix.copy_from_slice(&key[..8]);
+        let prefix = u64::from_be_bytes(prefix);
         match self {
             Self::Even { parts } => scale(prefix, parts),
-            Self::Splits => u32::from_be_bytes([a, b, c, d]),
+            // Shifted by 32 bits, it fits.
+            Self::Splits => u32::try_from(prefix >> 32).unwrap_or(u32::MAX),
             Self::Tokens { train, validation } => {
                 if prefix >> 63 == 0 {
                     scale(prefix << 1, train)

@@ -1,3 +1,9 @@
+#![expect(
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    reason = "test data of any shape"
+)]
+
 use proptest::prelude::*;
 
 use super::*;

@@ -40,12 +40,16 @@ impl DocumentsWriter {
         let schema = Arc::new(Schema::new(fields));
         let columns = schema.fields().iter().map(|_| StringBuilder::new()).collect();
         let codec = Codec(plan.documents.compression);
-        let file =
-            ParquetFile::create(store, path, Arc::clone(&schema), codec, &[], &["id", "text"])?;
+        let file = ParquetFile::create(store, path, &schema, codec, &[], &["id", "text"])?;
         Ok(Self { file, schema, columns, rows: 0, bytes: 0, group_rows: 0, group_bytes: 0 })
     }
 
-    pub(super) fn push(&mut self, source: &str, batch: &Batch, row: usize) -> Result<(), ExecError> {
+    pub(super) fn push(
+        &mut self,
+        source: &str,
+        batch: &Batch,
+        row: usize,
+    ) -> Result<(), ExecError> {
         let text = batch.text(row);
         let [id, source_id, source_name, metadata @ .., body] = self.columns.as_mut_slice() else {
             return Ok(());

@@ -143,7 +143,7 @@ pub fn run(
     }
     let tokens = options.until >= Until::Tokens && plan.tokens.is_some();
     let wall_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let summary = Summary::new(plan, totals, tokens, wall_ms, wall);
+    let summary = Summary::new(plan, &totals, tokens, wall_ms, wall);
     summary.save(store)?;
     // Kept while shards are still to be made from it.
     if !options.keep_work && last + 1 == plan.phases.len() {
@@ -218,14 +218,14 @@ fn needed_phases(store: &Store, plan: &Plan, last: usize) -> Result<BTreeSet<usi
                 complete = false;
                 continue;
             };
-            let mut lost = false;
+            let mut gone = false;
             for output in &manifest.outputs {
                 let scratch = matches!(output.role, Role::Spool | Role::Exchange);
                 if (wanted || !scratch) && !store.exists(&output.written.path)? {
-                    lost = true;
+                    gone = true;
                 }
             }
-            if lost {
+            if gone {
                 Manifest::revoke(store, phase, index, task)?;
                 complete = false;
             }

@@ -239,13 +239,13 @@ impl Verdicts {
 /// Where a flow's batches end.
 enum Sink {
     Exchange {
-        spool: SpoolWriter,
+        spool: Box<SpoolWriter>,
         keys: ExchangeWriter,
         records: u64,
     },
     Final {
-        documents: DocumentsWriter,
-        ledger: LedgerWriter,
+        documents: Box<DocumentsWriter>,
+        ledger: Box<LedgerWriter>,
         tokens: Option<(ExchangeWriter, u64)>,
     },
 }
@@ -259,12 +259,12 @@ impl Sink {
             FlowOutput::Exchange { stage, cuts } => {
                 let signals = plan.stages[*stage].signals.start;
                 Self::Exchange {
-                    spool: SpoolWriter::create(
+                    spool: Box::new(SpoolWriter::create(
                         store,
                         &format!("{}.spool", flow.work),
                         plan,
                         signals,
-                    )?,
+                    )?),
                     keys: ExchangeWriter::new(store, format!("{}.keys", flow.work), *cuts, budget),
                     records: 0,
                 }
@@ -275,8 +275,12 @@ impl Sink {
                     (ExchangeWriter::new(store, format!("{}.tokens", flow.work), cuts, budget), 0)
                 };
                 Self::Final {
-                    documents: DocumentsWriter::create(store, &format!("documents/{part}"), plan)?,
-                    ledger: LedgerWriter::create(store, &format!("ledger/{part}"), plan)?,
+                    documents: Box::new(DocumentsWriter::create(
+                        store,
+                        &format!("documents/{part}"),
+                        plan,
+                    )?),
+                    ledger: Box::new(LedgerWriter::create(store, &format!("ledger/{part}"), plan)?),
                     tokens: tokens.map(writer),
                 }
             }

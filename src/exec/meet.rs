@@ -40,20 +40,22 @@ impl Verdict {
     }
 
     pub(super) fn decode(record: &Record) -> Result<Self, ExecError> {
-        let [_, _, _, _, a, b, c, d, ..] = record.key;
+        let mut row = [0; 4];
+        row.copy_from_slice(&record.key[4..8]);
         let mut cluster = [0; 16];
         cluster.copy_from_slice(&record.key[8..]);
-        let &[e, f, g, h, i, j, k, l] = record.payload.as_slice() else {
-            let path = "verdicts".to_owned();
-            return Err(
-                ExchangeError::Damaged { path, detail: "a verdict of another length" }.into()
-            );
+        let Ok(payload) = <[u8; 8]>::try_from(record.payload.as_slice()) else {
+            let detail = "a verdict of another length";
+            return Err(ExchangeError::Damaged { path: "verdicts".to_owned(), detail }.into());
         };
+        let mut words = [[0; 4]; 2];
+        words.as_flattened_mut().copy_from_slice(&payload);
+        let [nth, copies] = words;
         Ok(Self {
-            row: u32::from_be_bytes([a, b, c, d]),
+            row: u32::from_be_bytes(row),
             cluster: u128::from_be_bytes(cluster),
-            nth: u32::from_le_bytes([e, f, g, h]),
-            copies: u32::from_le_bytes([i, j, k, l]),
+            nth: u32::from_le_bytes(nth),
+            copies: u32::from_le_bytes(copies),
         })
     }
 }

@@ -101,11 +101,12 @@ impl ExecError {
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Store(error) => error.retryable(),
-            Self::Read(ReadError::Store(error)) => error.retryable(),
-            Self::Read(ReadError::Io { .. }) | Self::Process(_) => true,
-            Self::Exchange(ExchangeError::Store(error)) => error.retryable(),
-            Self::Exchange(ExchangeError::Io { .. }) => true,
+            Self::Store(error)
+            | Self::Read(ReadError::Store(error))
+            | Self::Exchange(ExchangeError::Store(error)) => error.retryable(),
+            Self::Read(ReadError::Io { .. })
+            | Self::Exchange(ExchangeError::Io { .. })
+            | Self::Process(_) => true,
             Self::Task { retryable, .. } => *retryable,
             _ => false,
         }

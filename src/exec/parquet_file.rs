@@ -30,7 +30,7 @@ impl ParquetFile {
     pub(crate) fn create(
         store: &Store,
         path: &str,
-        schema: SchemaRef,
+        schema: &SchemaRef,
         Codec(codec): Codec,
         prefixed: &[&str],
         unique: &[&str],
@@ -56,7 +56,7 @@ impl ParquetFile {
                 .set_column_encoding(ColumnPath::from(*column), Encoding::DELTA_BYTE_ARRAY);
         }
         let out = store.writer(path)?;
-        let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties.build()))?;
+        let writer = ArrowWriter::try_new(out, Arc::clone(schema), Some(properties.build()))?;
         Ok(Self { writer, rows: 0 })
     }
 

@@ -21,7 +21,7 @@ impl Engine {
         let Some(stage) = &self.stages[index] else { return Ok(()) };
         let start = Instant::now();
         let failed = |source| ExecError::Stage { stage: stage.name.clone(), source };
-        let rows = self.scope(stage, source, batch)?;
+        let rows = stage.scope(source, batch)?;
         let mut signals: Vec<SignalColumn> =
             stage.kinds.iter().map(|kind| SignalColumn::new(*kind, batch.len())).collect();
         let decisions = match &stage.op {
@@ -41,23 +41,6 @@ impl Engine {
         Ok(())
     }
 
-    /// The rows a stage looks at: still kept, of its sources, and meeting its `when`.
-    fn scope(
-        &self,
-        stage: &BuiltStage,
-        source: u32,
-        batch: &Batch,
-    ) -> Result<Vec<usize>, ExecError> {
-        if stage.only.as_ref().is_some_and(|only| !only.contains(&source)) {
-            return Ok(Vec::new());
-        }
-        let Some(when) = &stage.when else { return Ok(batch.kept_rows().collect()) };
-        let mask = when
-            .mask(batch)
-            .map_err(|source| ExecError::Stage { stage: stage.name.clone(), source })?;
-        Ok(batch.kept_rows().filter(|&row| mask[row]).collect())
-    }
-
     /// The keys that an exchange stage sends for a batch, by row.
     pub(super) fn keys(
         &self,
@@ -69,7 +52,7 @@ impl Engine {
         let Some(stage) = &self.stages[index] else { return Ok(Vec::new()) };
         let start = Instant::now();
         let Op::Exchange(op) = &stage.op else { return Ok(Vec::new()) };
-        let rows = self.scope(stage, source, batch)?;
+        let rows = stage.scope(source, batch)?;
         let key = |row| op.key(ops::document(batch, row, self.url)).map(|key| (row, key));
         let keys = rows.iter().copied().filter_map(key).collect();
         let counts = counters.stages.entry(index).or_default();
@@ -94,6 +77,20 @@ impl Engine {
             let counts = counters.stages.entry(index).or_default();
             decide(stage, index, row, op.decide(nth, copies), batch, counts);
         }
+    }
+}
+
+impl BuiltStage {
+    /// The rows the stage looks at: still kept, of its sources, and meeting its `when`.
+    fn scope(&self, source: u32, batch: &Batch) -> Result<Vec<usize>, ExecError> {
+        if self.only.as_ref().is_some_and(|only| !only.contains(&source)) {
+            return Ok(Vec::new());
+        }
+        let Some(when) = &self.when else { return Ok(batch.kept_rows().collect()) };
+        let mask = when
+            .mask(batch)
+            .map_err(|source| ExecError::Stage { stage: self.name.clone(), source })?;
+        Ok(batch.kept_rows().filter(|&row| mask[row]).collect())
     }
 }
 

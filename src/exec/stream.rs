@@ -18,7 +18,7 @@ pub(super) fn ordered<T: Send, R: Send, E: Send>(
     work: impl Fn(T) -> Result<R, E> + Sync,
     mut sink: impl FnMut(R) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let (feed, fed) = bounded(2);
+    let (feed, inlet) = bounded(2);
     std::thread::scope(|threads| {
         threads.spawn(move || {
             loop {
@@ -31,7 +31,7 @@ pub(super) fn ordered<T: Send, R: Send, E: Send>(
             }
         });
         // Owned in here, so that an early return closes the channel and ends the reader.
-        let fed = fed;
+        let inlet = inlet;
         let work = &work;
         pool.in_place_scope(|scope| {
             let (done, results) = unbounded::<(u64, Result<R, E>)>();
@@ -42,7 +42,7 @@ pub(super) fn ordered<T: Send, R: Send, E: Send>(
                 let busy = sent - next;
                 if open && busy < in_flight as u64 {
                     select! {
-                        recv(fed) -> item => match item {
+                        recv(inlet) -> item => match item {
                             Ok(item) => {
                                 let (item, done, number) = (item?, done.clone(), sent);
                                 scope.spawn(move |_| {

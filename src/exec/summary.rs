@@ -79,7 +79,7 @@ pub struct TokenSummary {
 impl Summary {
     pub(super) fn new(
         plan: &Plan,
-        totals: Counters,
+        totals: &Counters,
         tokens: bool,
         wall_ms: u64,
         phases_ms: BTreeMap<String, u64>,

@@ -138,7 +138,7 @@ impl LedgerWriter {
         let file = ParquetFile::create(
             store,
             path,
-            Arc::clone(&schema),
+            &schema,
             Codec(Compression::Zstd),
             &["record", "source_id", "url"],
             &["id", "hash_in", "hash_out"],

@@ -119,7 +119,7 @@ impl Condition {
     /// When the SQL engine fails on the values (a strict `CAST` of something else, say).
     pub fn mask(&self, batch: &Batch) -> Result<Vec<bool>, OpError> {
         let columns =
-            self.inputs.iter().map(|(name, source)| column(name.clone(), *source, batch)).collect();
+            self.inputs.iter().map(|(name, source)| column(name, *source, batch)).collect();
         let result = self.evaluate(batch.len(), columns)?;
         let failed = |error: polars::error::PolarsError| self.failed(&error);
         let values = result.as_materialized_series().bool().map_err(failed)?;
@@ -144,7 +144,7 @@ impl Condition {
     }
 }
 
-fn column(name: PlSmallStr, source: Source, batch: &Batch) -> Column {
+fn column(name: &PlSmallStr, source: Source, batch: &Batch) -> Column {
     let texts = |values: &StringArray| -> Series {
         let values: Vec<Option<&str>> = values.iter().collect();
         Series::new(name.clone(), values)

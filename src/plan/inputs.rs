@@ -138,6 +138,8 @@ fn split_fixed(path: &Path) -> (PathBuf, String) {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "fixtures are local files")]
+
     use super::*;
 
     fn tree() -> tempfile::TempDir {

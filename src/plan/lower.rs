@@ -105,8 +105,73 @@ pub fn lower(
 ) -> Result<Lowered, LowerError> {
     check(pipeline, assets)?;
     let wrong = |error: ConfigError| LowerError::Config(pipeline.text.errors(vec![error]));
-    let base = pipeline.text.path.parent().unwrap_or(Path::new(""));
     let metadata = metadata(pipeline);
+    let Input { sources, splits, digest: inputs } = plan_input(pipeline, &metadata, limit)?;
+    let asset = |error: crate::model::AssetError| wrong(ConfigError::new(error.to_string(), 0..0));
+    let mut signals = Vec::new();
+    let mut stages = Vec::new();
+    let mut settings = Vec::new();
+    for stage in &pipeline.stages {
+        let first = signals.len();
+        for signal in stage.op.signals {
+            signals.push((format!("{}.{}", stage.name, signal.name), signal.kind));
+        }
+        settings.push(digest::settings(stage.settings.as_ref()).map_err(asset)?);
+        stages.push(PlanStage {
+            name: stage.name.clone(),
+            op: stage.op.name.to_owned(),
+            version: stage.op.version,
+            settings: stage.settings.to_json(),
+            only: stage.only.as_ref().map(|only| indices(pipeline, only)),
+            when: stage.when.clone(),
+            action: stage.action,
+            signals: first..signals.len(),
+        });
+    }
+    let tokens =
+        plan_tokens(pipeline, assets).map_err(|message| wrong(ConfigError::new(message, 0..0)))?;
+    let tokenizer =
+        tokens.as_ref().map(|tokens| asset_hash(&tokens.tokenizer)).transpose().map_err(asset)?;
+    let mut plan = Plan {
+        tamis: env!("CARGO_PKG_VERSION").to_owned(),
+        name: pipeline.name.clone(),
+        seed: pipeline.seed,
+        sources,
+        metadata,
+        stages,
+        signals,
+        documents: pipeline.documents.clone(),
+        tokens,
+        splits: u32::try_from(splits.len()).unwrap_or(u32::MAX),
+        phases: Vec::new(),
+    };
+    let kinds = phases(pipeline, &plan);
+    let parts = digest::Parts { plan: &plan, inputs, stages: settings, tokenizer };
+    let mut digests: Vec<String> = Vec::new();
+    let mut phases = Vec::new();
+    for (kind, tasks) in kinds {
+        let digest = digest::phase(&parts, &kind, tasks, &digests);
+        digests.push(digest.clone());
+        phases.push(Phase { kind, tasks, digest });
+    }
+    plan.phases = phases;
+    Ok(Lowered { plan, splits })
+}
+
+/// The input of a plan.
+struct Input {
+    sources: Vec<PlanSource>,
+    splits: Vec<Split>,
+    digest: String,
+}
+
+/// Finds the files of all sources and cuts them into splits.
+fn plan_input(
+    pipeline: &Pipeline,
+    metadata: &[String],
+    limit: Option<u64>,
+) -> Result<Input, LowerError> {
+    let base = pipeline.text.path.parent().unwrap_or(Path::new(""));
     let mut inputs = InputDigest::new();
     let mut sources = Vec::new();
     let mut splits = Vec::new();
@@ -148,7 +213,7 @@ pub fn lower(
             fields: Fields {
                 text: source.text_field.clone(),
                 id: source.id_field.clone(),
-                metadata: metadata.clone(),
+                metadata: metadata.to_vec(),
             },
             files: found.files.len() as u64,
             bytes: found.files.iter().map(|file| file.size).sum(),
@@ -160,55 +225,7 @@ pub fn lower(
     for split in &splits {
         inputs.splits(&serde_json::to_string(split).unwrap_or_default());
     }
-    let asset = |error: crate::model::AssetError| wrong(ConfigError::new(error.to_string(), 0..0));
-    let mut signals = Vec::new();
-    let mut stages = Vec::new();
-    let mut settings = Vec::new();
-    for stage in &pipeline.stages {
-        let first = signals.len();
-        for signal in stage.op.signals {
-            signals.push((format!("{}.{}", stage.name, signal.name), signal.kind));
-        }
-        settings.push(digest::settings(stage.settings.as_ref()).map_err(asset)?);
-        stages.push(PlanStage {
-            name: stage.name.clone(),
-            op: stage.op.name.to_owned(),
-            version: stage.op.version,
-            settings: stage.settings.to_json(),
-            only: stage.only.as_ref().map(|only| indices(pipeline, only)),
-            when: stage.when.clone(),
-            action: stage.action,
-            signals: first..signals.len(),
-        });
-    }
-    let tokens =
-        plan_tokens(pipeline, assets).map_err(|message| wrong(ConfigError::new(message, 0..0)))?;
-    let tokenizer =
-        tokens.as_ref().map(|tokens| asset_hash(&tokens.tokenizer)).transpose().map_err(asset)?;
-    let mut plan = Plan {
-        tamis: env!("CARGO_PKG_VERSION").to_owned(),
-        name: pipeline.name.clone(),
-        seed: pipeline.seed,
-        sources,
-        metadata,
-        stages,
-        signals,
-        documents: pipeline.documents.clone(),
-        tokens,
-        splits: u32::try_from(splits.len()).unwrap_or(u32::MAX),
-        phases: Vec::new(),
-    };
-    let kinds = phases(pipeline, &plan);
-    let parts = digest::Parts { plan: &plan, inputs: inputs.finish(), stages: settings, tokenizer };
-    let mut digests: Vec<String> = Vec::new();
-    let mut phases = Vec::new();
-    for (kind, tasks) in kinds {
-        let digest = digest::phase(&parts, &kind, tasks, &digests);
-        digests.push(digest.clone());
-        phases.push(Phase { kind, tasks, digest });
-    }
-    plan.phases = phases;
-    Ok(Lowered { plan, splits })
+    Ok(Input { sources, splits, digest: inputs.finish() })
 }
 
 fn indices(pipeline: &Pipeline, names: &[String]) -> Vec<u32> {

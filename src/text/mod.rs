@@ -3,7 +3,7 @@
 //! An [`Analysis`] starts empty; the first op that asks for words pays for the splitting, the
 //! others read the table. Offsets are byte offsets into the text that the analysis belongs to.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -34,7 +34,7 @@ impl Span {
 /// Tables about one text, each filled when first asked for.
 #[derive(Debug, Default)]
 pub struct Analysis {
-    words: OnceCell<Vec<Span>>,
+    words: OnceLock<Vec<Span>>,
 }
 
 impl Analysis {

@@ -65,7 +65,7 @@ pub(crate) fn run(
         if places.rows >= CHUNK {
             let file = match &mut places_file {
                 Some(file) => file,
-                None => places_file.insert(places.create(engine, part)?),
+                None => places_file.insert(Places::create(engine, part)?),
             };
             file.write(&places.take()?)?;
         }
@@ -76,19 +76,19 @@ pub(crate) fn run(
     }
     let mut file = match places_file {
         Some(file) => file,
-        None => places.create(engine, part)?,
+        None => Places::create(engine, part)?,
     };
     if places.rows > 0 {
         file.write(&places.take()?)?;
     }
     let mut idx = store.writer(&format!("tokens/{name}.idx"))?;
     index.write(&mut idx).map_err(|source| io("tokens", source))?;
-    let (placed, documents) = file.finish()?;
+    let (index_file, documents) = file.finish()?;
     let output = |role, written: Written, rows| Output { role, written, rows };
     let outputs = vec![
         output(Role::Shard, bin.finish()?, documents),
         output(Role::Shard, idx.finish()?, documents),
-        output(Role::Index, placed, documents),
+        output(Role::Index, index_file, documents),
     ];
     let mut counters = Counters::default();
     if matches!(cuts, Cuts::Tokens { train, .. } if part >= train) {
@@ -130,10 +130,10 @@ impl Places {
         ]))
     }
 
-    fn create(&self, engine: &Engine, part: u32) -> Result<ParquetFile, ExecError> {
+    fn create(engine: &Engine, part: u32) -> Result<ParquetFile, ExecError> {
         let path = format!("tokens/index/part-{part:05}.parquet");
         let codec = Codec(Compression::Zstd);
-        ParquetFile::create(&engine.store, &path, Self::schema(), codec, &[], &["id"])
+        ParquetFile::create(&engine.store, &path, &Self::schema(), codec, &[], &["id"])
     }
 
     fn push(&mut self, id: DocumentId, offset: u64, length: u64) {

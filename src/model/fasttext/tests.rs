@@ -257,12 +257,17 @@ fn a_model_that_the_fasttext_crate_trained_is_scored_alike() {
         ("garden", "roses and tulips grow in the garden where bees look for flowers"),
         ("kitchen", "boil the water and add salt before the pasta goes into the pot"),
     ];
-    let lines: String = topics
-        .iter()
-        .cycle()
-        .take(90)
-        .map(|(label, text)| format!("__label__{label} {text}\n"))
-        .collect();
+    let mut lines = String::new();
+    for (label, text) in topics.iter().cycle().take(90) {
+        lines.extend([
+            "__label__",
+            label,
+            " ",
+            text,
+            "
+",
+        ]);
+    }
     std::fs::write(&input, lines).unwrap();
     for loss in [LossName::Softmax, LossName::HierarchicalSoftmax, LossName::OneVsAll] {
         let mut args = Args::new();

@@ -60,9 +60,13 @@ impl MegatronIndex {
         }
         // 64-bit all the way: a 32-bit sum overflows beyond 2 GiB of tokens (Megatron issue 1672).
         let mut offset = 0i64;
+        let width = match self.width {
+            Width::U16 => 2,
+            Width::I32 => 4,
+        };
         for length in &self.lengths {
             out.write_all(&offset.to_le_bytes())?;
-            offset += i64::from(*length) * self.width.bytes() as i64;
+            offset += i64::from(*length) * width;
         }
         for index in 0..=documents {
             out.write_all(&index.to_le_bytes())?;
