@@ -28,7 +28,7 @@ test: libtorch
 check: libtorch
 	cargo fmt --check
 	cargo clippy --all-targets --features train -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --features train --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --no-deps --features train --quiet
 	cargo build --features train --quiet
 	$(TAMIS) schema | diff pipelines/schema.json - || \
 	  (echo "pipelines/schema.json is stale: run 'make schema'" && exit 1)
