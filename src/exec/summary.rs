@@ -130,13 +130,13 @@ impl Summary {
     #[must_use]
     pub fn funnel(&self) -> String {
         let width = self.stages.iter().map(|stage| stage.stage.len()).max().unwrap_or(0).max(11);
-        let reasons_width = 44;
+        let reasons_width = 52;
         let mut text = String::new();
         let mut line = |stage: &str, left: &str, dropped: &str, why: &str, speed: &str| {
-            let _ = writeln!(
-                text,
-                "{stage:<width$}  {left:>8}  {dropped:>8}  {why:<reasons_width$}  {speed:>9}",
+            let cells = format!(
+                "{stage:<width$}  {left:>8}  {dropped:>8}  {why:<reasons_width$}  {speed:>9}"
             );
+            let _ = writeln!(text, "{}", cells.trim_end());
         };
         line("stage", "kept", "dropped", "top reasons (share of the input)", "docs/s");
         let mut left = self.input - self.failed;

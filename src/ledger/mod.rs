@@ -2,7 +2,7 @@
 //!
 //! A row says what became of a record (`kept`, `dropped` by which stage and why, `failed` and why),
 //! where it came from, and every signal that was computed about it: one column per signal, named
-//! `<stage>.<signal>`.
+//! `<stage>.<signal>`. `hash_in` stands for kept documents, `hash_out` where an op changed the text.
 
 mod write;
 

@@ -194,9 +194,11 @@ impl LedgerWriter {
         fixed.chars_in.append_option(read.then(|| batch.chars_in[row]));
         let body = kept.then(|| batch.text(row));
         fixed.chars_out.append_option(body.map(|text| text.chars().count() as u64));
-        // Hashes do not compress: a row of a document that is not kept goes without them.
+        // Hashes do not compress: a row of a document that is not kept goes without them, and the
+        // one of an unchanged text stands once.
         fixed.hash_in.append_option(kept.then(|| batch.hash_in[row]));
-        fixed.hash_out.append_option(body.map(|text| xxh3_64(text.as_bytes())));
+        let hash_out = body.map(|text| xxh3_64(text.as_bytes()));
+        fixed.hash_out.append_option(hash_out.filter(|hash| *hash != batch.hash_in[row]));
         fixed.modified_by.append_null();
         fixed.tokens.append_option(tokens);
         let cluster = batch.clusters[row];
