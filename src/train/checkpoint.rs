@@ -233,9 +233,7 @@ fn drop_old(run: &Store, digest: &str, step: u64) -> Result<(), TrainError> {
         };
         if drop {
             run.delete(&format!("{folder}/state.json"))?;
-            for entry in run.list(&folder)? {
-                run.delete(&entry.path)?;
-            }
+            run.delete_below(&folder)?;
         }
     }
     Ok(())
