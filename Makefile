@@ -28,6 +28,7 @@ test: libtorch
 check: libtorch
 	cargo fmt --check
 	cargo clippy --all-targets --features train -- -D warnings
+	cargo clippy --quiet -- -D warnings # the engine alone, as it builds without libtorch
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --no-deps --features train --quiet
 	cargo build --features train --quiet
 	$(TAMIS) schema | diff pipelines/schema.json - || \
