@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, SignalRow,
 };
+use crate::config::diagnostic::nearest;
 use crate::document::{Reason, Signal, SignalType};
 use crate::model::fasttext::{FastText, Prediction, Scratch};
 use crate::model::shipped;
@@ -107,12 +108,9 @@ impl Settings for Language {
 }
 
 fn unknown_label(wanted: &str, labels: &[String]) -> String {
-    let near = labels
-        .iter()
-        .map(|label| (strsim::jaro_winkler(wanted, label), label))
-        .filter(|(similarity, _)| *similarity > 0.7)
-        .max_by(|left, right| left.0.total_cmp(&right.0));
-    let hint = near.map_or(String::new(), |(_, label)| format!("; did you mean `{label}`?"));
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let hint = nearest(wanted, &labels)
+        .map_or(String::new(), |label| format!("; did you mean `{label}`?"));
     format!("the model has no label `{wanted}`{hint}")
 }
 

@@ -2,6 +2,7 @@
 //! read as a subtraction there.
 
 use super::Source;
+use crate::config::diagnostic::nearest;
 use crate::ops::Columns;
 
 /// Functions that look at one row only. Everything else is refused: a function over many rows
@@ -158,28 +159,17 @@ pub(super) fn resolve(name: &str, columns: &Columns) -> Result<Source, String> {
 }
 
 fn unknown(name: &str, columns: &Columns) -> String {
-    let mut known: Vec<String> = columns.metadata.clone();
+    let mut known: Vec<&str> = columns.metadata.iter().map(String::as_str).collect();
     for (full, _) in &columns.signals {
-        known.push(full.clone());
-        if let Some((_, bare)) = full.rsplit_once('.') {
-            known.push(bare.to_owned());
-        }
+        known.push(full);
+        known.extend(full.rsplit_once('.').map(|(_, bare)| bare));
     }
-    let near = known
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|left, right| left.0.total_cmp(&right.0));
-    match near {
-        Some((_, near)) => {
-            format!("there is no column `{name}` before this stage; did you mean `{near}`?")
+    let missing = format!("there is no column `{name}` before this stage");
+    match nearest(name, &known) {
+        Some(near) => format!("{missing}; did you mean `{near}`?"),
+        None if known.is_empty() => {
+            format!("{missing}: no field is kept and no stage before this one computes a signal")
         }
-        None if known.is_empty() => format!(
-            "there is no column `{name}`: no field is kept and no stage before this one computes a signal"
-        ),
-        None => format!(
-            "there is no column `{name}` before this stage; there are: {}",
-            known.join(", ")
-        ),
+        None => format!("{missing}; there are: {}", known.join(", ")),
     }
 }
