@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow::datatypes::DataType;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::text::Analysis;
@@ -161,6 +162,18 @@ pub enum SignalType {
     Float,
     /// UTF-8 text.
     Text,
+}
+
+impl SignalType {
+    /// The Arrow type of its columns, in the spool and in the ledger.
+    #[must_use]
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Int => DataType::Int64,
+            Self::Float => DataType::Float64,
+            Self::Text => DataType::Utf8,
+        }
+    }
 }
 
 /// A number or label that an op computes about each document it sees.

@@ -19,7 +19,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
 use super::ExecError;
-use crate::document::{Batch, Cluster, DocumentId, Position, Reason, SignalType, Verdict};
+use crate::document::{Batch, Cluster, DocumentId, Position, Reason, Verdict};
 use crate::plan::Plan;
 use crate::store::{Store, StoreReader, StoreWriter, Written};
 use crate::text::Analysis;
@@ -47,16 +47,7 @@ fn schema(plan: &Plan, signals: usize) -> SchemaRef {
     ];
     debug_assert_eq!(fields.len(), FIXED);
     fields.extend(plan.metadata.iter().map(|name| field(name, DataType::Utf8)));
-    fields.extend(plan.signals[..signals].iter().map(|(name, kind)| {
-        field(
-            name,
-            match kind {
-                SignalType::Int => DataType::Int64,
-                SignalType::Float => DataType::Float64,
-                SignalType::Text => DataType::Utf8,
-            },
-        )
-    }));
+    fields.extend(plan.signals[..signals].iter().map(|(name, kind)| field(name, kind.data_type())));
     Arc::new(Schema::new(fields))
 }
 

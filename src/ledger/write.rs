@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 
 use crate::config::source::Compression;
-use crate::document::{Batch, Position, SignalType, Verdict};
+use crate::document::{Batch, SignalType, Verdict};
 use crate::exec::{Codec, ExecError, ParquetFile};
 use crate::plan::Plan;
 use crate::read::split::Split;
@@ -126,14 +126,8 @@ impl LedgerWriter {
             text("cluster", true),
             small("copies"),
         ];
-        for (name, kind) in &plan.signals {
-            let kind = match kind {
-                SignalType::Int => DataType::Int64,
-                SignalType::Float => DataType::Float64,
-                SignalType::Text => DataType::Utf8,
-            };
-            fields.push(Field::new(name, kind, true));
-        }
+        let signal = |(name, kind): &(String, SignalType)| Field::new(name, kind.data_type(), true);
+        fields.extend(plan.signals.iter().map(signal));
         let schema = Arc::new(Schema::new(fields));
         let file = ParquetFile::create(
             store,
@@ -175,7 +169,7 @@ impl LedgerWriter {
         fixed.source.append_value(source);
         let piece = split.pieces.get(batch.files[row] as usize);
         fixed.file.append_value(piece.map_or("", |piece| piece.file.as_str()));
-        fixed.record.append_value(record(batch.positions[row]));
+        fixed.record.append_value(batch.positions[row].to_string());
         fixed.url.append_option(self.url.and_then(|url| text(&batch.metadata[url], row)));
         let language = self.language.map(|index| batch.signals[index].as_string::<i32>());
         fixed.language.append_option(language.and_then(|language| text(language, row)));
@@ -261,8 +255,4 @@ impl LedgerWriter {
 
 fn text(column: &arrow::array::StringArray, row: usize) -> Option<&str> {
     column.is_valid(row).then(|| column.value(row))
-}
-
-fn record(position: Position) -> String {
-    position.to_string()
 }

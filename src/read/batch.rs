@@ -63,16 +63,11 @@ impl BatchBuilder {
         self.file = path.into();
     }
 
-    /// Whether the batch should be taken before more records are added.
+    /// Whether the batch should be taken before more records are added; with `--limit` reached, for
+    /// good.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.remaining == 0 || self.text_bytes >= self.target_bytes || self.ids.len() >= MAX_ROWS
-    }
-
-    /// Whether `--limit` is reached: no more records are wanted.
-    #[must_use]
-    pub fn is_exhausted(&self) -> bool {
-        self.remaining == 0
     }
 
     /// Whether there is nothing to take.

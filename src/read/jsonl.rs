@@ -63,7 +63,7 @@ impl RecordReader for JsonlReader {
         let Some(lines) = &mut self.lines else {
             return Ok(false);
         };
-        while !batch.is_full() && !batch.is_exhausted() {
+        while !batch.is_full() {
             match lines.next()? {
                 None => return Ok(false),
                 Some((_, Line::Text(line))) if is_blank(line) => continue,

@@ -125,7 +125,7 @@ impl ParquetReader {
 
 impl RecordReader for ParquetReader {
     fn fill(&mut self, batch: &mut BatchBuilder) -> Result<bool, ReadError> {
-        while !batch.is_full() && !batch.is_exhausted() {
+        while !batch.is_full() {
             if std::mem::take(&mut self.lost) {
                 batch.failed(Position::plain(0), reasons::CORRUPT);
                 self.records += 1;

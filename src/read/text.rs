@@ -41,7 +41,7 @@ impl TextReader {
 
 impl RecordReader for TextReader {
     fn fill(&mut self, batch: &mut BatchBuilder) -> Result<bool, ReadError> {
-        if batch.is_full() || batch.is_exhausted() {
+        if batch.is_full() {
             return Ok(true);
         }
         let Some(mut content) = self.content.take() else {

@@ -59,14 +59,10 @@ impl MegatronIndex {
             out.write_all(&length.to_le_bytes())?;
         }
         // 64-bit all the way: a 32-bit sum overflows beyond 2 GiB of tokens (Megatron issue 1672).
-        let mut offset = 0i64;
-        let width = match self.width {
-            Width::U16 => 2,
-            Width::I32 => 4,
-        };
+        let mut offset = 0u64;
         for length in &self.lengths {
             out.write_all(&offset.to_le_bytes())?;
-            offset += i64::from(*length) * width;
+            offset += u64::from(length.unsigned_abs()) * self.width.bytes() as u64;
         }
         for index in 0..=documents {
             out.write_all(&index.to_le_bytes())?;
