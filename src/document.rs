@@ -48,6 +48,16 @@ impl DocumentId {
         hash.update(&self.0.to_le_bytes());
         hash.digest()
     }
+
+    /// Whether the document falls into a sample of the share `fraction` (0 to 1). Samples of one
+    /// purpose are nested: a larger one holds the smaller ones.
+    #[must_use]
+    pub fn chosen(self, seed: u64, purpose: &str, fraction: f64) -> bool {
+        // 53 bits are exact in a float.
+        #[expect(clippy::cast_precision_loss, reason = "see the line above")]
+        let draw = (self.random(seed, purpose) >> 11) as f64 / (1u64 << 53) as f64;
+        draw < fraction
+    }
 }
 
 impl fmt::Display for DocumentId {
@@ -188,7 +198,7 @@ pub struct Signal {
 }
 
 /// One value of a signal.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SignalValue<'a> {
     /// Of an [`SignalType::Int`] column.
     Int(i64),
@@ -196,6 +206,8 @@ pub enum SignalValue<'a> {
     Float(f64),
     /// Of a [`SignalType::Text`] column.
     Text(&'a str),
+    /// Of a [`SignalType::Text`] column, made for this document.
+    OwnedText(String),
 }
 
 /// What an exact or fuzzy cluster says about a row.
@@ -234,6 +246,12 @@ pub struct Batch {
     pub hash_in: Vec<u64>,
     /// Duplicate clusters, where an exchange found one.
     pub clusters: Vec<Option<Cluster>>,
+    /// Which editing stages changed the text: one bit each, in the order of the plan's.
+    pub modified: Vec<u64>,
+    /// Whether the row belongs to the audit sample: stages go on looking at it after a drop.
+    pub audited: Vec<bool>,
+    /// For audited rows: every stage that would drop the document, and why.
+    pub fails: Vec<Vec<(u16, Reason)>>,
     /// Words, lines, … of each text, computed when first asked for.
     pub analyses: Vec<Analysis>,
 }
@@ -260,6 +278,15 @@ impl Batch {
     /// Rows that are still kept.
     pub fn kept_rows(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.len()).filter(|&row| self.verdicts[row].is_kept())
+    }
+
+    /// Rows that stages look at: the kept ones, and dropped ones of the audit sample.
+    pub fn live_rows(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.len()).filter(|&row| match self.verdicts[row] {
+            Verdict::Kept => true,
+            Verdict::Dropped { .. } => self.audited[row],
+            Verdict::Failed { .. } => false,
+        })
     }
 
     /// Bytes of text held.
@@ -294,13 +321,14 @@ impl SignalColumn {
     }
 
     /// Appends a value; one of another type than the column's becomes null.
-    pub fn push(&mut self, value: Option<SignalValue<'_>>) {
+    pub fn push(&mut self, value: Option<&SignalValue<'_>>) {
         match (self, value) {
-            (Self::Int(values), Some(SignalValue::Int(value))) => values.push(Some(value)),
+            (Self::Int(values), Some(SignalValue::Int(value))) => values.push(Some(*value)),
             (Self::Int(values), _) => values.push(None),
-            (Self::Float(values), Some(SignalValue::Float(value))) => values.push(Some(value)),
+            (Self::Float(values), Some(SignalValue::Float(value))) => values.push(Some(*value)),
             (Self::Float(values), _) => values.push(None),
             (Self::Text(values), Some(SignalValue::Text(value))) => values.append_value(value),
+            (Self::Text(values), Some(SignalValue::OwnedText(value))) => values.append_value(value),
             (Self::Text(values), _) => values.append_null(),
         }
     }

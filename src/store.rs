@@ -123,6 +123,12 @@ impl Store {
         Self::open_existing(root)
     }
 
+    /// A store in memory, empty, for work that writes nothing.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self { inner: Arc::new(object_store::memory::InMemory::new()), root: PathBuf::new() }
+    }
+
     /// Opens the folder `root` to read from; it must exist.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let pipeline = Pipeline::load(&self.pipeline, &self.sets)?;
-        let plan = lower::lower(&pipeline, &Assets::default(), self.limit)?.plan;
+        let plan = lower::lower(&pipeline, &Assets::default(), self.limit, None)?.plan;
         match self.format {
             OutputFormat::Text => print(&explain::text(&plan)),
             OutputFormat::Json => {

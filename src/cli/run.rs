@@ -18,7 +18,7 @@ use crate::exec::driver::{self, RunOptions};
 use crate::exec::engine::{Engine, Resources};
 use crate::exec::summary::Summary;
 use crate::model::Assets;
-use crate::plan::lower;
+use crate::plan::{Plan, lower};
 use crate::store::Store;
 
 /// Share of the machine's memory that a run may take where `memory_limit` does not say.
@@ -88,8 +88,10 @@ impl Run {
         }
         // Loaded once, for the checks and for the run.
         let assets = Assets::default();
-        let lowered = lower::lower(&pipeline, &assets, self.limit)?;
         let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(&pipeline.name));
+        // Of a plan that another version of tamis left there is nothing to reuse.
+        let previous = Store::open_existing(&out).ok().and_then(|store| Plan::load(&store).ok());
+        let lowered = lower::lower(&pipeline, &assets, self.limit, previous.as_ref())?;
         let store = Store::open(&out)?;
         lowered.plan.save(&store, &lowered.splits).map_err(crate::exec::ExecError::from)?;
         store.put("pipeline.toml", Bytes::from(pipeline.text.text.clone().into_bytes()))?;

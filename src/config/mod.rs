@@ -7,8 +7,10 @@
 
 pub mod bytes;
 pub mod diagnostic;
+pub mod outcome;
 mod overrides;
 mod parse;
+mod preset;
 pub mod schema;
 pub mod source;
 pub mod stage;
@@ -19,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use self::bytes::ByteSize;
 pub use self::diagnostic::{ConfigError, ConfigErrors};
+use self::outcome::{Audit, LedgerDetail, Order, Rejected, Test};
 use self::source::{Documents, Source};
 use self::stage::{Located, Stage};
 use self::tokens::Tokens;
@@ -33,6 +36,16 @@ pub struct Pipeline {
     pub seed: u64,
     /// `memory_limit` of the whole run.
     pub memory_limit: Option<ByteSize>,
+    /// `order` in which stages run.
+    pub order: Order,
+    /// `ledger`: how much is asked of a document that is dropped.
+    pub ledger: LedgerDetail,
+    /// `rejected`: whose text is written although it was dropped.
+    pub rejected: Rejected,
+    /// `[audit]`.
+    pub audit: Audit,
+    /// `[[test]]`, in the order of the file.
+    pub tests: Vec<Located<Test>>,
     /// `[[source]]`, in the order of the file.
     pub sources: Vec<Located<Source>>,
     /// `[[stage]]`, in the order of the file.

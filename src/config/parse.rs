@@ -12,11 +12,12 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::bytes::ByteSize;
 use super::diagnostic::nearest;
 use super::overrides::retain;
+use super::outcome::{Audit, LedgerDetail, Order, Rejected, Test};
 use super::source::{Documents, Source};
 use super::stage::{Located, Spans, Stage, StageKeys};
 use super::tokens::Tokens;
 use super::train::TrainConfig;
-use super::{ConfigError, ConfigErrors, Pipeline, SourceText, overrides};
+use super::{ConfigError, ConfigErrors, Pipeline, SourceText, overrides, preset};
 use crate::ops::{self, OPS};
 
 /// The keys of a pipeline file that are plain values.
@@ -27,10 +28,16 @@ struct Head {
     #[serde(default)]
     seed: u64,
     memory_limit: Option<ByteSize>,
+    #[serde(default)]
+    order: Order,
+    #[serde(default)]
+    ledger: LedgerDetail,
+    #[serde(default)]
+    rejected: Rejected,
 }
 
 /// The tables of a pipeline file.
-const TABLES: &[&str] = &["source", "stage", "documents", "tokens", "train"];
+const TABLES: &[&str] = &["source", "stage", "audit", "documents", "tokens", "train", "test"];
 
 pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline, ConfigErrors> {
     let shown = overrides::append(file, sets);
@@ -76,6 +83,25 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
         .into_iter()
         .map(|table| stage(table, base, &mut errors))
         .collect::<Vec<_>>();
+    let audit = single::<Audit>(tables.remove("audit"), "audit", &mut errors);
+    if let Some(audit) = &audit
+        && !(0.0..=1.0).contains(&audit.fraction)
+    {
+        errors.push(
+            ConfigError::new(
+                format!("fraction = {} is not a share", audit.fraction),
+                audit.spans.of("fraction"),
+            )
+            .help("give 0 to 1, such as 0.01"),
+        );
+    }
+    let tests = list(tables.remove("test"), "test", &mut errors)
+        .into_iter()
+        .filter_map(|table| {
+            let spans = spans(&table);
+            read::<Test>(table, "[[test]]: ", &mut errors).map(|value| Located { value, spans })
+        })
+        .collect::<Vec<_>>();
     let documents = single::<Documents>(tables.remove("documents"), "documents", &mut errors);
     let mut tokens = single::<Tokens>(tables.remove("tokens"), "tokens", &mut errors);
     let train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
@@ -91,6 +117,7 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
     }
     check_sources(&sources, &mut errors);
     check_stages(&stages, &sources, &mut errors);
+    check_tests(&tests, &stages, &sources, &mut errors);
     let (Some(head), true, true) = (head, errors.is_empty(), unknown_tables == 0) else {
         return Err(text.errors(errors));
     };
@@ -98,6 +125,11 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
         name: head.name,
         seed: head.seed,
         memory_limit: head.memory_limit,
+        order: head.order,
+        ledger: head.ledger,
+        rejected: head.rejected,
+        audit: audit.map(|audit| audit.value).unwrap_or_default(),
+        tests,
         sources: sources
             .into_iter()
             .filter_map(|(source, spans)| Some(Located { value: source?, spans }))
@@ -256,6 +288,22 @@ fn stage(table: Spanned<DeTable<'_>>, base: &Path, errors: &mut Vec<ConfigError>
         });
         return None;
     };
+    let preset_text;
+    let mut settings: DeTable<'_> = settings;
+    if let Some(path) = &keys.preset {
+        let (path, span) = (base.join(path), spans.of("preset"));
+        let applied = match preset::load(&path, &span) {
+            Ok(text) => {
+                preset_text = text;
+                preset::apply(&mut settings, op.name, &preset_text, &path, &span)
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = applied {
+            errors.push(error);
+            return None;
+        }
+    }
     let context = format!("op `{}`: ", op.name);
     let mut settings =
         read_with(Spanned::new(span, settings), &context, errors, |table| (op.from_toml)(table))?;
@@ -362,5 +410,38 @@ fn check_stages(
             }
         }
         seen.push(&stage.name);
+    }
+}
+
+fn check_tests(
+    tests: &[Located<Test>],
+    stages: &[Option<Stage>],
+    sources: &[(Option<Source>, Spans)],
+    errors: &mut Vec<ConfigError>,
+) {
+    let mut outcomes = vec!["kept", "dropped"];
+    outcomes.extend(stages.iter().flatten().map(|stage| stage.name.as_str()));
+    for test in tests {
+        let stage = test.expect.split_once(':').map_or(test.expect.as_str(), |(stage, _)| stage);
+        // A stage with a mistake of its own is not listed, so nothing can be said about its tests.
+        if !outcomes.contains(&stage) && stages.iter().all(Option::is_some) {
+            let error = ConfigError::new(
+                format!("[[test]]: there is no stage `{stage}` to drop the document"),
+                test.spans.of("expect"),
+            );
+            errors.push(match nearest(stage, &outcomes) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help("write \"kept\", \"dropped\", \"<stage>\" or \"<stage>:<reason>\""),
+            });
+        }
+        let known = |name: &String| {
+            sources.iter().any(|(source, _)| source.as_ref().is_some_and(|s| s.name == *name))
+        };
+        if let Some(name) = test.source.as_ref().filter(|name| !known(name)) {
+            errors.push(ConfigError::new(
+                format!("[[test]]: there is no source `{name}`"),
+                test.spans.of("source"),
+            ));
+        }
     }
 }

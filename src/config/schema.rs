@@ -5,6 +5,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::bytes::ByteSize;
+use super::outcome::{Audit, LedgerDetail, Order, Rejected, Test};
 use super::source::{Documents, Source};
 use super::stage::StageKeys;
 use super::tokens::Tokens;
@@ -21,6 +22,15 @@ pub fn pipeline_schema() -> Value {
         "name": { "type": "string", "description": "Name of the pipeline; the default run directory is runs/<name>." },
         "seed": { "type": "integer", "minimum": 0, "default": 0, "description": "Seed of every random choice." },
         "memory_limit": of(generator.subschema_for::<ByteSize>()),
+        "order": of(generator.subschema_for::<Order>()),
+        "ledger": of(generator.subschema_for::<LedgerDetail>()),
+        "rejected": of(generator.subschema_for::<Rejected>()),
+        "audit": of(generator.subschema_for::<Audit>()),
+        "test": {
+            "type": "array",
+            "description": "Documents and what becomes of them; `tamis test` runs them.",
+            "items": of(generator.subschema_for::<Test>())
+        },
         "source": {
             "type": "array", "minItems": 1,
             "description": "Where records come from. Document order is the order of the sources, then path, then record.",

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use crate::ops::{AnySettings, OpEntry, OpError};
+use crate::document::SignalType;
+use crate::ops::{AnySettings, Columns, OpEntry, OpError};
 
 /// The keys that every stage takes, whatever its op.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -24,14 +25,18 @@ pub struct StageKeys {
     /// SQL condition on the documents the stage applies to; the others pass untouched.
     #[serde(default)]
     pub when: Option<String>,
-    /// What happens to a document that the op would drop.
+    /// What happens to a document that the op would drop, and to the changes of an op that edits.
     #[serde(default)]
     pub action: Action,
+    /// TOML file with settings for one kind of text, relative to the pipeline file: the keys of its
+    /// table `[<op>]` that the stage does not write itself.
+    #[serde(default)]
+    pub preset: Option<std::path::PathBuf>,
 }
 
 impl StageKeys {
     /// Their names, to tell them from an op's settings.
-    pub const NAMES: &'static [&'static str] = &["op", "name", "only", "when", "action"];
+    pub const NAMES: &'static [&'static str] = &["op", "name", "only", "when", "action", "preset"];
 }
 
 /// What happens to a document that an op would drop.
@@ -41,7 +46,7 @@ pub enum Action {
     /// It is dropped with the op's reason.
     #[default]
     Drop,
-    /// It stays; only the signals are computed.
+    /// It stays as it is; only the signals are computed.
     Annotate,
 }
 
@@ -98,6 +103,15 @@ impl<T> std::ops::Deref for Located<T> {
 }
 
 impl Stage {
+    /// The signal columns it adds to `columns`, the ones before it: `(<stage>.<signal>, type)`.
+    ///
+    /// # Errors
+    /// When the op's settings do not say what it computes.
+    pub fn columns(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError> {
+        let named = |(name, kind)| (format!("{}.{name}", self.name), kind);
+        Ok(self.settings.signals(columns)?.into_iter().map(named).collect())
+    }
+
     /// The error of building this stage's op, at the key it is about.
     #[must_use]
     pub fn error(&self, error: &OpError) -> ConfigError {

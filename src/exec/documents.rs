@@ -16,15 +16,44 @@ use crate::store::{Store, Written};
 const CHUNK: (usize, usize) = (1024, 8 << 20);
 const GROUP: (usize, usize) = (64 << 10, 64 << 20);
 
+/// Counts rows and bytes, and says where a chunk and a row group end.
+#[derive(Debug, Default)]
+pub(super) struct Cuts {
+    rows: usize,
+    bytes: usize,
+    group_rows: usize,
+    group_bytes: usize,
+}
+
+impl Cuts {
+    /// Counts a row with `bytes` of text; whether the chunk ends behind it.
+    pub(super) fn chunk_is_full(&mut self, bytes: usize) -> bool {
+        self.rows += 1;
+        self.bytes += bytes;
+        self.rows >= CHUNK.0 || self.bytes >= CHUNK.1
+    }
+
+    /// Begins another chunk; whether the row group ends too, `None` where the chunk has no row.
+    pub(super) fn end_chunk(&mut self) -> Option<bool> {
+        if self.rows == 0 {
+            return None;
+        }
+        self.group_rows += std::mem::take(&mut self.rows);
+        self.group_bytes += std::mem::take(&mut self.bytes);
+        let ends = self.group_rows >= GROUP.0 || self.group_bytes >= GROUP.1;
+        if ends {
+            (self.group_rows, self.group_bytes) = (0, 0);
+        }
+        Some(ends)
+    }
+}
+
 /// Writes one file of kept documents: `id, source_id, source, <kept fields>, text`.
 pub(super) struct DocumentsWriter {
     file: ParquetFile,
     schema: SchemaRef,
     columns: Vec<StringBuilder>,
-    rows: usize,
-    bytes: usize,
-    group_rows: usize,
-    group_bytes: usize,
+    cuts: Cuts,
 }
 
 impl DocumentsWriter {
@@ -41,7 +70,7 @@ impl DocumentsWriter {
         let columns = schema.fields().iter().map(|_| StringBuilder::new()).collect();
         let codec = Codec(plan.documents.compression);
         let file = ParquetFile::create(store, path, &schema, codec, &[], &["id", "text"])?;
-        Ok(Self { file, schema, columns, rows: 0, bytes: 0, group_rows: 0, group_bytes: 0 })
+        Ok(Self { file, schema, columns, cuts: Cuts::default() })
     }
 
     pub(super) fn push(
@@ -62,26 +91,23 @@ impl DocumentsWriter {
             column.append_option(values.is_valid(row).then(|| values.value(row)));
         }
         body.append_value(text);
-        self.rows += 1;
-        self.bytes += text.len();
-        if self.rows >= CHUNK.0 || self.bytes >= CHUNK.1 {
+        if self.cuts.chunk_is_full(text.len()) {
             self.write_chunk()?;
         }
         Ok(())
     }
 
     fn write_chunk(&mut self) -> Result<(), ExecError> {
-        if self.rows == 0 {
-            return Ok(());
-        }
-        let columns =
-            self.columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
-        self.file.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
-        self.group_rows += std::mem::take(&mut self.rows);
-        self.group_bytes += std::mem::take(&mut self.bytes);
-        if self.group_rows >= GROUP.0 || self.group_bytes >= GROUP.1 {
-            self.file.end_group()?;
-            (self.group_rows, self.group_bytes) = (0, 0);
+        if let Some(ends_group) = self.cuts.end_chunk() {
+            let columns = self
+                .columns
+                .iter_mut()
+                .map(|column| Arc::new(column.finish()) as ArrayRef)
+                .collect();
+            self.file.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
+            if ends_group {
+                self.file.end_group()?;
+            }
         }
         Ok(())
     }

@@ -170,7 +170,7 @@ fn build(
         .ok_or_else(|| unknown(format!("this version of tamis has no op `{}`", stage.op)))?;
     let settings = (entry.from_json)(stage.settings.clone())
         .map_err(|error| unknown(format!("the plan's settings do not read: {error}")))?;
-    let op = settings.build(&BuildContext { assets, columns })?;
+    let op = settings.build(&BuildContext { assets, columns, seed: plan.seed })?;
     let when = stage.when.as_deref().map(|sql| Condition::compile(sql, columns)).transpose()?;
     Ok(BuiltStage {
         name: stage.name.clone(),

@@ -2,19 +2,20 @@
 
 use super::counters::{Counters, count};
 use super::documents::DocumentsWriter;
+use super::rejected::RejectedWriter;
 use super::engine::Engine;
 use super::manifest::{Output, Role};
-use super::spool::{SpoolReader, SpoolWriter, kept_texts};
+use super::records::Records;
+use super::spool::{SpoolReader, SpoolWriter, held_texts};
 use super::stream;
 use super::task::Inputs;
 use super::{ExecError, meet};
+use crate::config::outcome::Rejected;
 use crate::document::{Batch, Cluster, Verdict};
 use crate::exchange::{Cuts, ExchangeWriter, KEY_BYTES, Merge, Record};
 use crate::ledger::LedgerWriter;
 use crate::plan::{FlowInput, FlowOutput};
 use crate::read::split::Split;
-use crate::read::{self, BatchBuilder, ReadError, RecordReader};
-use crate::store::Store;
 use crate::tokens::{self, TokenBatch};
 
 /// A flow phase, as its tasks see it.
@@ -42,7 +43,7 @@ impl Flow<'_> {
     pub(super) fn run(&self, inputs: &Inputs) -> Result<(Vec<Output>, Counters), ExecError> {
         match self.input {
             FlowInput::Source => {
-                let mut records = Records::open(self)?;
+                let mut records = Records::open(self.engine, &self.split)?;
                 let mut result = self.stream(|| records.next())?;
                 result.1.read = records.read();
                 Ok(result)
@@ -100,15 +101,13 @@ impl Flow<'_> {
                 }
             }
         }
-        for stage in self.stages.clone() {
-            engine.apply(stage, self.split.source, &mut batch, &mut counters)?;
-        }
+        engine.run_stages(self.stages.clone(), self.split.source, &mut batch, &mut counters)?;
         let mut keys = Vec::new();
         let mut tokens = None;
         match self.output {
             FlowOutput::Exchange { stage, .. } => {
                 keys = engine.keys(*stage, self.split.source, &batch, &mut counters)?;
-                batch.texts = kept_texts(&batch);
+                batch.texts = held_texts(&batch, engine.plan.rejected);
             }
             FlowOutput::Final { .. } => {
                 if let Some(built) = &engine.tokens {
@@ -128,71 +127,6 @@ impl Flow<'_> {
             }
         }
         Ok(Processed { batch, keys, tokens, counters })
-    }
-}
-
-/// The records of a split, in batches.
-struct Records<'a> {
-    flow: &'a Flow<'a>,
-    store: Store,
-    builder: BatchBuilder,
-    reader: Option<Box<dyn RecordReader>>,
-    next_piece: usize,
-    read: u64,
-}
-
-impl<'a> Records<'a> {
-    fn open(flow: &'a Flow<'a>) -> Result<Self, ExecError> {
-        let plan = &flow.engine.plan;
-        let source = &plan.sources[flow.split.source as usize];
-        let batch_bytes = flow.engine.resources.batch_bytes();
-        Ok(Self {
-            flow,
-            store: Store::open_existing(&source.root)?,
-            builder: BatchBuilder::new(
-                &source.name,
-                plan.metadata.len(),
-                batch_bytes,
-                flow.split.limit,
-            ),
-            reader: None,
-            next_piece: 0,
-            read: 0,
-        })
-    }
-
-    fn next(&mut self) -> Result<Option<Batch>, ExecError> {
-        let split = &self.flow.split;
-        while !self.builder.is_full() {
-            if let Some(reader) = &mut self.reader {
-                if reader.fill(&mut self.builder)? {
-                    break;
-                }
-                self.read += reader.records();
-                self.reader = None;
-            }
-            let Some(piece) = split.pieces.get(self.next_piece) else { break };
-            let entry = self.store.entry(&piece.file).map_err(ReadError::from)?;
-            if entry.size != piece.size {
-                let detail = format!("it had {} bytes, now it has {}", piece.size, entry.size);
-                return Err(ReadError::Changed { file: piece.file.clone(), detail }.into());
-            }
-            // A split holds far fewer than 2^32 pieces.
-            self.builder
-                .start_file(u32::try_from(self.next_piece).unwrap_or(u32::MAX), &piece.file);
-            let fields = &self.flow.engine.plan.sources[split.source as usize].fields;
-            self.reader = Some(read::open(&self.store, split.format, fields, piece)?);
-            self.next_piece += 1;
-        }
-        if self.builder.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(self.builder.take()))
-    }
-
-    /// Records that the readers say they handed over.
-    fn read(&self) -> u64 {
-        self.read + self.reader.as_ref().map_or(0, |reader| reader.records())
     }
 }
 
@@ -246,6 +180,7 @@ enum Sink {
     Final {
         documents: Box<DocumentsWriter>,
         ledger: Box<LedgerWriter>,
+        rejected: Option<Box<RejectedWriter>>,
         tokens: Option<(ExchangeWriter, u64)>,
     },
 }
@@ -281,6 +216,14 @@ impl Sink {
                         plan,
                     )?),
                     ledger: Box::new(LedgerWriter::create(store, &format!("ledger/{part}"), plan)?),
+                    rejected: match plan.rejected {
+                        Rejected::None => None,
+                        _ => Some(Box::new(RejectedWriter::create(
+                            store,
+                            &format!("rejected/{part}"),
+                            plan,
+                        )?)),
+                    },
                     tokens: tokens.map(writer),
                 }
             }
@@ -302,7 +245,7 @@ impl Sink {
                 }
                 Ok(())
             }
-            Self::Final { documents, ledger, tokens } => {
+            Self::Final { documents, ledger, rejected, tokens } => {
                 let plan = &flow.engine.plan;
                 let source = plan.sources[flow.split.source as usize].name.as_str();
                 for row in 0..batch.len() {
@@ -319,6 +262,8 @@ impl Sink {
                             *records += 1;
                             count = Some(encoded.count(row));
                         }
+                    } else if let Some(rejected) = rejected {
+                        rejected.push(source, batch, row)?;
                     }
                     ledger.push(source, &flow.split, batch, row, count)?;
                 }
@@ -334,11 +279,14 @@ impl Sink {
                 output(Role::Spool, spool.finish()?),
                 output(Role::Exchange, (keys.finish()?, records)),
             ],
-            Self::Final { documents, ledger, tokens } => {
+            Self::Final { documents, ledger, rejected, tokens } => {
                 let mut outputs = vec![
                     output(Role::Documents, documents.finish()?),
                     output(Role::Ledger, ledger.finish()?),
                 ];
+                if let Some(rejected) = rejected {
+                    outputs.push(output(Role::Rejected, rejected.finish()?));
+                }
                 if let Some((writer, records)) = tokens {
                     outputs.push(output(Role::Exchange, (writer.finish()?, records)));
                 }

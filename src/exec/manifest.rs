@@ -19,6 +19,8 @@ pub enum Role {
     Documents,
     /// Ledger rows.
     Ledger,
+    /// Text of dropped documents.
+    Rejected,
     /// Documents put aside for a later phase.
     Spool,
     /// Keys, verdicts or tokens for the next phase.

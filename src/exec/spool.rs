@@ -7,7 +7,7 @@ use std::io::BufReader;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, RecordBatch,
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, RecordBatch,
     StringArray, StringBuilder, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{
@@ -19,13 +19,14 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
 use super::ExecError;
+use crate::config::outcome::Rejected;
 use crate::document::{Batch, Cluster, DocumentId, Position, Reason, Verdict};
 use crate::plan::Plan;
 use crate::store::{Store, StoreReader, StoreWriter, Written};
 use crate::text::Analysis;
 
 /// Columns before metadata and signals.
-const FIXED: usize = 13;
+const FIXED: usize = 16;
 
 /// The spool's columns for the first `signals` signals of a plan.
 fn schema(plan: &Plan, signals: usize) -> SchemaRef {
@@ -44,6 +45,9 @@ fn schema(plan: &Plan, signals: usize) -> SchemaRef {
         field("hash_in", DataType::UInt64),
         field("cluster", DataType::FixedSizeBinary(16)),
         field("copies", DataType::UInt32),
+        field("modified", DataType::UInt64),
+        field("audited", DataType::Boolean),
+        field("fails", DataType::Utf8),
     ];
     debug_assert_eq!(fields.len(), FIXED);
     fields.extend(plan.metadata.iter().map(|name| field(name, DataType::Utf8)));
@@ -51,13 +55,32 @@ fn schema(plan: &Plan, signals: usize) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The text column with null where the row is not kept.
-pub(super) fn kept_texts(batch: &Batch) -> StringArray {
+/// The text column with null where no later stage and no file needs the text.
+pub(super) fn held_texts(batch: &Batch, rejected: Rejected) -> StringArray {
     let mut texts = StringBuilder::with_capacity(batch.len(), batch.text_bytes());
     for row in 0..batch.len() {
-        texts.append_option(batch.verdicts[row].is_kept().then(|| batch.text(row)));
+        let held = match batch.verdicts[row] {
+            Verdict::Kept => true,
+            Verdict::Dropped { .. } => batch.audited[row] || rejected == Rejected::All,
+            Verdict::Failed { .. } => false,
+        };
+        texts.append_option(held.then(|| batch.text(row)));
     }
     texts.finish()
+}
+
+/// `stage:reason` of each stage that would drop a document, as text; `None` where there is none.
+fn fails_text(fails: &[(u16, Reason)]) -> Option<String> {
+    let fail = |(stage, reason): &(u16, Reason)| format!("{stage}:{reason}");
+    (!fails.is_empty()).then(|| fails.iter().map(fail).collect::<Vec<_>>().join(" "))
+}
+
+fn fails_from(text: &str) -> Vec<(u16, Reason)> {
+    let fail = |part: &str| {
+        let (stage, reason) = part.split_once(':')?;
+        Some((stage.parse().ok()?, Reason::intern(reason)))
+    };
+    text.split(' ').filter_map(fail).collect()
 }
 
 /// Writes a spool file.
@@ -120,6 +143,9 @@ impl SpoolWriter {
                     .map(|cluster| cluster.map(|c| c.copies))
                     .collect::<UInt32Array>(),
             ),
+            Arc::new(UInt64Array::from(batch.modified.clone())),
+            Arc::new(BooleanArray::from(batch.audited.clone())),
+            Arc::new(batch.fails.iter().map(|fails| fails_text(fails)).collect::<StringArray>()),
         ];
         columns.extend(batch.metadata.iter().map(|column| Arc::new(column.clone()) as ArrayRef));
         columns.extend(batch.signals.iter().cloned());
@@ -187,6 +213,11 @@ impl SpoolReader {
                 .is_valid(row)
                 .then(|| Cluster { id: wide(11, row), copies: copies.value(row) })
         };
+        let audited = columns.column(14).as_boolean();
+        let fails = columns.column(15).as_string::<i32>();
+        let failing = |row| {
+            if fails.is_valid(row) { fails_from(fails.value(row)) } else { Vec::new() }
+        };
         let numbers =
             |index: usize| columns.column(index).as_primitive::<UInt64Type>().values().to_vec();
         Ok(Some(Batch {
@@ -207,6 +238,9 @@ impl SpoolReader {
             chars_in: numbers(9),
             hash_in: numbers(10),
             clusters: (0..rows).map(cluster).collect(),
+            modified: numbers(13),
+            audited: (0..rows).map(|row| audited.value(row)).collect(),
+            fails: (0..rows).map(failing).collect(),
             analyses: (0..rows).map(|_| Analysis::default()).collect(),
         }))
     }

@@ -1,17 +1,53 @@
 //! Running the stages of a phase over a batch.
 
+use std::ops::Range;
 use std::time::Instant;
 
+use arrow::array::{Array, StringBuilder, new_null_array};
+
 use super::ExecError;
-use super::counters::{Counters, StageCounts, count};
+use super::counters::{Counters, count};
 use super::engine::{BuiltStage, Engine};
+use crate::config::outcome::LedgerDetail;
 use crate::config::stage::Action;
 use crate::document::{Batch, SignalColumn, Verdict};
-use crate::ops::{self, Decision, Op};
+use crate::ops::{self, Decision, Edits, Op, Outcome};
+use crate::text::Analysis;
 
 impl Engine {
-    /// Runs one document or partition stage over a batch of the source `source`.
-    pub(super) fn apply(
+    /// Runs document and partition stages over a batch of the source `source`, in the plan's order.
+    pub(super) fn run_stages(
+        &self,
+        stages: Range<usize>,
+        source: u32,
+        batch: &mut Batch,
+        counters: &mut Counters,
+    ) -> Result<(), ExecError> {
+        let before: Vec<bool> = batch.verdicts.iter().map(|verdict| verdict.is_kept()).collect();
+        self.grow_signals(batch, stages.end);
+        for &stage in &self.plan.order[stages] {
+            self.apply(stage, source, batch, counters)?;
+        }
+        // Counted at the end: with a full ledger an earlier stage of the file may take over.
+        for (verdict, kept) in batch.verdicts.iter().zip(before) {
+            if let (Verdict::Dropped { stage, reason }, true) = (verdict, kept) {
+                let stage = counters.stages.entry(usize::from(*stage)).or_default();
+                count(&mut stage.dropped, *reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the batch a column of nulls for each signal of the stages up to `end` that it lacks.
+    fn grow_signals(&self, batch: &mut Batch, end: usize) {
+        let end = end.checked_sub(1).map_or(0, |last| self.plan.stages[last].signals.end);
+        let rows = batch.len();
+        for (_, kind) in self.plan.signals.iter().take(end).skip(batch.signals.len()) {
+            batch.signals.push(new_null_array(&kind.data_type(), rows));
+        }
+    }
+
+    fn apply(
         &self,
         index: usize,
         source: u32,
@@ -24,18 +60,29 @@ impl Engine {
         let rows = stage.scope(source, batch)?;
         let mut signals: Vec<SignalColumn> =
             stage.kinds.iter().map(|kind| SignalColumn::new(*kind, batch.len())).collect();
-        let decisions = match &stage.op {
+        let outcome = match &stage.op {
             Op::Document(op) => op.run(batch, &rows, self.url, &mut signals),
-            Op::Partition(op) => op.partition(batch, &rows, &mut signals).map_err(failed)?,
+            Op::Partition(op) => {
+                let decisions = op.partition(batch, &rows, &mut signals).map_err(failed)?;
+                Outcome { decisions, edits: Edits::default() }
+            }
             // Planned as a phase of its own; in the flow it decides nothing.
-            Op::Exchange(_) => Vec::new(),
+            Op::Exchange(_) => return Ok(()),
         };
-        batch.signals.extend(signals.into_iter().map(SignalColumn::finish));
+        let columns = &self.plan.stages[index].signals;
+        let slots = &mut batch.signals[columns.clone()];
+        for (slot, column) in slots.iter_mut().zip(signals) {
+            *slot = column.finish();
+        }
         let counts = counters.stages.entry(index).or_default();
-        counts.seen += rows.len() as u64;
-        counts.bytes += rows.iter().map(|&row| batch.text(row).len() as u64).sum::<u64>();
-        for (&row, &decision) in rows.iter().zip(&decisions) {
-            decide(stage, index, row, decision, batch, counts);
+        let kept = rows.iter().filter(|&&row| batch.verdicts[row].is_kept());
+        counts.seen += kept.clone().count() as u64;
+        counts.bytes += kept.map(|&row| batch.text(row).len() as u64).sum::<u64>();
+        for (&row, &decision) in rows.iter().zip(&outcome.decisions) {
+            decide(stage, index, row, decision, batch, self.plan.ledger);
+        }
+        if let (Some(bit), Action::Drop) = (self.plan.stages[index].edit, stage.action) {
+            edit(batch, bit, &outcome.edits);
         }
         counts.nanos += u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         Ok(())
@@ -52,7 +99,9 @@ impl Engine {
         let Some(stage) = &self.stages[index] else { return Ok(Vec::new()) };
         let start = Instant::now();
         let Op::Exchange(op) = &stage.op else { return Ok(Vec::new()) };
-        let rows = stage.scope(source, batch)?;
+        let mut rows = stage.scope(source, batch)?;
+        // A dropped document of the audit sample never meets others.
+        rows.retain(|&row| batch.verdicts[row].is_kept());
         let key = |row| op.key(ops::document(batch, row, self.url)).map(|key| (row, key));
         let keys = rows.iter().copied().filter_map(key).collect();
         let counts = counters.stages.entry(index).or_default();
@@ -74,23 +123,26 @@ impl Engine {
         if let Some(stage) = &self.stages[index]
             && let Op::Exchange(op) = &stage.op
         {
-            let counts = counters.stages.entry(index).or_default();
-            decide(stage, index, row, op.decide(nth, copies), batch, counts);
+            let decision = op.decide(nth, copies);
+            decide(stage, index, row, decision, batch, self.plan.ledger);
+            if let Verdict::Dropped { reason, .. } = batch.verdicts[row] {
+                count(&mut counters.stages.entry(index).or_default().dropped, reason);
+            }
         }
     }
 }
 
 impl BuiltStage {
-    /// The rows the stage looks at: still kept, of its sources, and meeting its `when`.
+    /// The rows the stage looks at: kept or audited, of its sources, and meeting its `when`.
     fn scope(&self, source: u32, batch: &Batch) -> Result<Vec<usize>, ExecError> {
         if self.only.as_ref().is_some_and(|only| !only.contains(&source)) {
             return Ok(Vec::new());
         }
-        let Some(when) = &self.when else { return Ok(batch.kept_rows().collect()) };
+        let Some(when) = &self.when else { return Ok(batch.live_rows().collect()) };
         let mask = when
             .mask(batch)
             .map_err(|source| ExecError::Stage { stage: self.name.clone(), source })?;
-        Ok(batch.kept_rows().filter(|&row| mask[row]).collect())
+        Ok(batch.live_rows().filter(|&row| mask[row]).collect())
     }
 }
 
@@ -100,12 +152,48 @@ fn decide(
     row: usize,
     decision: Decision,
     batch: &mut Batch,
-    counts: &mut StageCounts,
+    detail: LedgerDetail,
 ) {
     if let (Decision::Drop(reason), Action::Drop) = (decision, stage.action) {
         // A pipeline has far fewer than 65,536 stages.
         let stage = u16::try_from(index).unwrap_or(u16::MAX);
-        batch.verdicts[row] = Verdict::Dropped { stage, reason };
-        count(&mut counts.dropped, reason);
+        let first = match batch.verdicts[row] {
+            Verdict::Kept => true,
+            Verdict::Dropped { stage: before, .. } => {
+                detail == LedgerDetail::Full && stage < before
+            }
+            Verdict::Failed { .. } => false,
+        };
+        if first {
+            batch.verdicts[row] = Verdict::Dropped { stage, reason };
+        }
+        if batch.audited[row] {
+            batch.fails[row].push((stage, reason));
+        }
     }
+}
+
+/// Puts new texts in place, marks the rows whose text is another now, and forgets what was known
+/// about the old one.
+fn edit(batch: &mut Batch, bit: u8, edits: &Edits) {
+    let changed: Vec<_> = edits
+        .rows
+        .iter()
+        .filter(|(row, range)| batch.text(*row) != &edits.texts[range.clone()])
+        .collect();
+    if changed.is_empty() {
+        return;
+    }
+    let mut texts = StringBuilder::with_capacity(batch.len(), batch.text_bytes());
+    let mut next = changed.iter().peekable();
+    for row in 0..batch.len() {
+        if let Some((_, range)) = next.next_if(|(changed, _)| *changed == row) {
+            texts.append_value(&edits.texts[range.clone()]);
+            batch.modified[row] |= 1 << bit;
+            batch.analyses[row] = Analysis::default();
+        } else {
+            texts.append_option(batch.texts.is_valid(row).then(|| batch.texts.value(row)));
+        }
+    }
+    batch.texts = texts.finish();
 }

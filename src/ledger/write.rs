@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Builder, Int64Builder, RecordBatch, StringBuilder,
+    Array, ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder,
     UInt32Builder, UInt64Builder,
 };
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 
 use crate::config::source::Compression;
-use crate::document::{Batch, SignalType, Verdict};
+use crate::document::{Batch, Reason, SignalType, Verdict};
 use crate::exec::{Codec, ExecError, ParquetFile};
 use crate::plan::Plan;
 use crate::read::split::Split;
@@ -82,6 +82,8 @@ struct Fixed {
     tokens: UInt32Builder,
     cluster: StringBuilder,
     copies: UInt32Builder,
+    audited: BooleanBuilder,
+    fails: StringBuilder,
 }
 
 /// Writes the ledger rows of one split.
@@ -89,6 +91,8 @@ pub struct LedgerWriter {
     file: ParquetFile,
     schema: SchemaRef,
     stages: Vec<String>,
+    /// Editing stages, by their bit.
+    editors: Vec<String>,
     language: Option<usize>,
     url: Option<usize>,
     fixed: Fixed,
@@ -125,6 +129,8 @@ impl LedgerWriter {
             small("tokens"),
             text("cluster", true),
             small("copies"),
+            Field::new("audited", DataType::Boolean, true),
+            text("fails", true),
         ];
         let signal = |(name, kind): &(String, SignalType)| Field::new(name, kind.data_type(), true);
         fields.extend(plan.signals.iter().map(signal));
@@ -142,6 +148,12 @@ impl LedgerWriter {
             file,
             schema,
             stages: plan.stages.iter().map(|stage| stage.name.clone()).collect(),
+            editors: plan
+                .stages
+                .iter()
+                .filter(|stage| stage.edit.is_some())
+                .map(|stage| stage.name.clone())
+                .collect(),
             language: language.map(|stage| stage.signals.start),
             url: plan.metadata.iter().position(|field| field == "url"),
             fixed: Fixed::default(),
@@ -183,7 +195,7 @@ impl LedgerWriter {
         };
         fixed.verdict.append_value(verdict);
         fixed.stage.append_option(stage);
-        fixed.reason.append_option(reason.map(crate::document::Reason::as_str));
+        fixed.reason.append_option(reason.map(Reason::as_str));
         let read = !matches!(batch.verdicts[row], Verdict::Failed { .. });
         fixed.chars_in.append_option(read.then(|| batch.chars_in[row]));
         let body = kept.then(|| batch.text(row));
@@ -193,11 +205,14 @@ impl LedgerWriter {
         fixed.hash_in.append_option(kept.then(|| batch.hash_in[row]));
         let hash_out = body.map(|text| xxh3_64(text.as_bytes()));
         fixed.hash_out.append_option(hash_out.filter(|hash| *hash != batch.hash_in[row]));
-        fixed.modified_by.append_null();
+        fixed.modified_by.append_option(editors(&self.editors, batch.modified[row]));
         fixed.tokens.append_option(tokens);
         let cluster = batch.clusters[row];
         fixed.cluster.append_option(cluster.map(|cluster| format!("{:032x}", cluster.id)));
         fixed.copies.append_option(cluster.map(|cluster| cluster.copies));
+        // Null rather than false: the column costs nothing where the sample is small.
+        fixed.audited.append_option((read && batch.audited[row]).then_some(true));
+        fixed.fails.append_option(fails(&self.stages, &batch.fails[row]));
         for (column, values) in self.signals.iter_mut().zip(&batch.signals) {
             column.push(values, row);
         }
@@ -232,6 +247,8 @@ impl LedgerWriter {
             Arc::new(fixed.tokens.finish()),
             Arc::new(fixed.cluster.finish()),
             Arc::new(fixed.copies.finish()),
+            Arc::new(fixed.audited.finish()),
+            Arc::new(fixed.fails.finish()),
         ];
         columns.extend(self.signals.iter_mut().map(Column::finish));
         self.file.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
@@ -251,6 +268,21 @@ impl LedgerWriter {
         self.write_chunk()?;
         self.file.finish()
     }
+}
+
+/// Names of the editing stages whose bits are set, in order.
+fn editors(names: &[String], modified: u64) -> Option<String> {
+    let changed = names.iter().enumerate().filter(|(bit, _)| modified >> bit & 1 == 1);
+    let names: Vec<&str> = changed.map(|(_, name)| name.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
+/// `stage:reason` of every stage that would drop the document, in the order they ran.
+fn fails(stages: &[String], fails: &[(u16, Reason)]) -> Option<String> {
+    let name = |stage: u16| stages.get(usize::from(stage)).map_or("", String::as_str);
+    let parts: Vec<_> =
+        fails.iter().map(|(stage, reason)| format!("{}:{reason}", name(*stage))).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 fn text(column: &arrow::array::StringArray, row: usize) -> Option<&str> {

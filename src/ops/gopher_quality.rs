@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, SignalRow,
+    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, Row,
 };
 use crate::document::{Reason, Signal, SignalType};
+use crate::text::WordKind;
 
 /// Drops documents that break one of the Gopher quality rules.
 ///
@@ -157,7 +158,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 impl GopherQuality {
     fn measure(&self, document: Document<'_>) -> Measures {
         let text = document.text;
-        let spans = document.analysis.words(text);
+        let spans = document.analysis.words(text, WordKind::Unicode);
         let words = spans.len() as u64;
         let mut letters = 0;
         let mut seen = 0u64;
@@ -223,18 +224,18 @@ impl DocumentOp for GopherQuality {
         &'a self,
         document: Document<'a>,
         (): &mut (),
-        signals: &mut SignalRow<'a>,
+        row: &mut Row<'a>,
     ) -> Decision {
         let measures = self.measure(document);
         let int = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        signals.int(0, int(measures.words));
-        signals.float(1, measures.mean_word_length);
-        signals.float(2, measures.hash_ratio);
-        signals.float(3, measures.ellipsis_ratio);
-        signals.float(4, measures.bullet_lines);
-        signals.float(5, measures.ellipsis_lines);
-        signals.float(6, measures.alpha_words);
-        signals.int(7, int(measures.stop_words));
+        row.int(0, int(measures.words));
+        row.float(1, measures.mean_word_length);
+        row.float(2, measures.hash_ratio);
+        row.float(3, measures.ellipsis_ratio);
+        row.float(4, measures.bullet_lines);
+        row.float(5, measures.ellipsis_lines);
+        row.float(6, measures.alpha_words);
+        row.int(7, int(measures.stop_words));
         self.decide(&measures)
     }
 }
@@ -247,7 +248,7 @@ mod tests {
     fn decide(text: &str) -> (Measures, Decision) {
         let analysis = Analysis::default();
         let rules = GopherQuality::default();
-        let document = Document { text, analysis: &analysis, url: None };
+        let document = Document { text, analysis: &analysis, url: None, id: DocumentId(0) };
         let measures = rules.measure(document);
         let decision = rules.decide(&measures);
         (measures, decision)
@@ -291,7 +292,7 @@ mod tests {
         let fifty = "the be ".repeat(25);
         let rules = GopherQuality { min_mean_word_length: 2.5, ..GopherQuality::default() };
         let analysis = Analysis::default();
-        let measures = rules.measure(Document { text: &fifty, analysis: &analysis, url: None });
+        let measures = rules.measure(Document { text: &fifty, analysis: &analysis, url: None, id: DocumentId(0) });
         assert_eq!(measures.words, 50);
         assert_eq!(rules.decide(&measures), Decision::Keep);
     }

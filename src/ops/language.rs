@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, SignalRow,
+    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, Row,
 };
 use crate::config::diagnostic::nearest;
 use crate::document::{Reason, Signal, SignalType};
@@ -134,7 +134,7 @@ impl DocumentOp for Identify {
         &'a self,
         document: Document<'a>,
         buffers: &mut Buffers,
-        signals: &mut SignalRow<'a>,
+        row: &mut Row<'a>,
     ) -> Decision {
         buffers.predictions.clear();
         self.model.predict_into(
@@ -149,8 +149,8 @@ impl DocumentOp for Identify {
         };
         let label = best.label as usize;
         let score = f64::from(best.score);
-        signals.text(0, &self.model.labels()[label]);
-        signals.float(1, score);
+        row.text(0, &self.model.labels()[label]);
+        row.float(1, score);
         if !self.keep[label] {
             Decision::Drop(OTHER)
         } else if score < self.min_score {

@@ -16,7 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::document::{Batch, Reason, Signal, SignalColumn, SignalValue};
+use crate::document::{Batch, DocumentId, Reason, Signal, SignalColumn, SignalType, SignalValue};
 use crate::model::{AssetError, Assets};
 use crate::text::Analysis;
 
@@ -78,18 +78,36 @@ pub struct Document<'a> {
     pub analysis: &'a Analysis,
     /// The record's address, where the input has one.
     pub url: Option<&'a str>,
+    /// Identity, which keys all randomness.
+    pub id: DocumentId,
 }
 
-/// The signals of one document, set by an op by the index in its list of [`Signal`]s.
+/// What an op says of one document beside its decision: signals, by their index in the op's list
+/// of [`Signal`]s, and a new text where it edits.
 #[derive(Default)]
-pub struct SignalRow<'a> {
+pub struct Row<'a> {
     values: Vec<Option<SignalValue<'a>>>,
+    /// New texts of all rows of the batch, one behind the other.
+    texts: String,
+    /// Where this row's new text begins, once it has one.
+    start: Option<usize>,
 }
 
-impl<'a> SignalRow<'a> {
+impl<'a> Row<'a> {
+    /// A row with room for `signals` signals.
+    #[must_use]
+    pub fn new(signals: usize) -> Self {
+        Self { values: vec![None; signals], texts: String::new(), start: None }
+    }
+
     /// Sets an integer signal.
     pub fn int(&mut self, index: usize, value: i64) {
         self.values[index] = Some(SignalValue::Int(value));
+    }
+
+    /// Sets an integer signal from a count.
+    pub fn count(&mut self, index: usize, value: usize) {
+        self.int(index, i64::try_from(value).unwrap_or(i64::MAX));
     }
 
     /// Sets a float signal.
@@ -97,10 +115,62 @@ impl<'a> SignalRow<'a> {
         self.values[index] = Some(SignalValue::Float(value));
     }
 
-    /// Sets a text signal.
+    /// Sets a text signal to a part of the document or of the op.
     pub fn text(&mut self, index: usize, value: &'a str) {
         self.values[index] = Some(SignalValue::Text(value));
     }
+
+    /// Sets a text signal to a text made for this document.
+    pub fn owned_text(&mut self, index: usize, value: String) {
+        self.values[index] = Some(SignalValue::OwnedText(value));
+    }
+
+    /// Appends to the document's new text, which replaces the text for the stages behind. An op
+    /// that calls this once for a document has to append all of the new text.
+    pub fn push_text(&mut self, piece: &str) {
+        self.begin_text();
+        self.texts.push_str(piece);
+    }
+
+    /// Makes the new text empty so far; for an op that may have nothing to append.
+    pub fn begin_text(&mut self) {
+        self.start.get_or_insert(self.texts.len());
+    }
+
+    /// The values set so far, by index.
+    #[must_use]
+    pub fn values(&self) -> &[Option<SignalValue<'a>>] {
+        &self.values
+    }
+
+    /// The document's new text, where the op gave one.
+    #[must_use]
+    pub fn new_text(&self) -> Option<&str> {
+        self.start.map(|start| &self.texts[start..])
+    }
+
+    fn clear(&mut self) {
+        self.values.fill(None);
+        self.start = None;
+    }
+}
+
+/// New texts for some rows of a batch.
+#[derive(Debug, Default)]
+pub struct Edits {
+    /// The texts, one behind the other.
+    pub texts: String,
+    /// Rows, in order, with their range of `texts`.
+    pub rows: Vec<(usize, std::ops::Range<usize>)>,
+}
+
+/// What an op did to the rows it was shown.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// One decision per row shown.
+    pub decisions: Vec<Decision>,
+    /// New texts.
+    pub edits: Edits,
 }
 
 /// An op that looks at one document at a time.
@@ -108,12 +178,13 @@ pub trait DocumentOp: Send + Sync + 'static {
     /// Buffers kept from document to document, one set per batch.
     type Scratch: Default;
 
-    /// Decides about one document and sets its signals.
+    /// Decides about one document, sets its signals and, for an op with [`Settings::EDITS`], its
+    /// new text.
     fn document<'a>(
         &'a self,
         document: Document<'a>,
         scratch: &mut Self::Scratch,
-        signals: &mut SignalRow<'a>,
+        row: &mut Row<'a>,
     ) -> Decision;
 }
 
@@ -145,14 +216,14 @@ pub trait ExchangeOp: Send + Sync + 'static {
 
 /// A [`DocumentOp`] with its scratch type hidden: one virtual call per batch, static calls inside.
 pub trait ErasedDocumentOp: Send + Sync {
-    /// Runs over `rows`, appending one decision each and one value per signal column and batch row.
+    /// Runs over `rows`; appends one value per signal column and batch row.
     fn run(
         &self,
         batch: &Batch,
         rows: &[usize],
         url: Option<usize>,
         signals: &mut [SignalColumn],
-    ) -> Vec<Decision>;
+    ) -> Outcome;
 }
 
 impl<T: DocumentOp> ErasedDocumentOp for T {
@@ -162,23 +233,28 @@ impl<T: DocumentOp> ErasedDocumentOp for T {
         rows: &[usize],
         url: Option<usize>,
         signals: &mut [SignalColumn],
-    ) -> Vec<Decision> {
+    ) -> Outcome {
         let mut scratch = T::Scratch::default();
-        let mut row_values = SignalRow { values: vec![None; signals.len()] };
-        let mut decisions = Vec::with_capacity(rows.len());
+        let mut row = Row::new(signals.len());
+        let mut outcome = Outcome::default();
+        outcome.decisions.reserve(rows.len());
         let mut filled = 0;
-        for &row in rows {
-            pad(signals, row - filled);
-            let document = document(batch, row, url);
-            row_values.values.fill(None);
-            decisions.push(self.document(document, &mut scratch, &mut row_values));
-            for (column, value) in signals.iter_mut().zip(&row_values.values) {
-                column.push(*value);
+        for &index in rows {
+            pad(signals, index - filled);
+            row.clear();
+            let decision = self.document(document(batch, index, url), &mut scratch, &mut row);
+            outcome.decisions.push(decision);
+            for (column, value) in signals.iter_mut().zip(&row.values) {
+                column.push(value.as_ref());
             }
-            filled = row + 1;
+            if let Some(start) = row.start {
+                outcome.edits.rows.push((index, start..row.texts.len()));
+            }
+            filled = index + 1;
         }
         pad(signals, batch.len() - filled);
-        decisions
+        outcome.edits.texts = row.texts;
+        outcome
     }
 }
 
@@ -199,7 +275,7 @@ pub fn document(batch: &Batch, row: usize, url: Option<usize>) -> Document<'_> {
         .map(|column| &batch.metadata[column])
         .filter(|column| column.is_valid(row))
         .map(|column| column.value(row));
-    Document { text: batch.text(row), analysis: &batch.analyses[row], url }
+    Document { text: batch.text(row), analysis: &batch.analyses[row], url, id: batch.ids[row] }
 }
 
 /// A built op, ready to run.
@@ -230,6 +306,8 @@ pub struct BuildContext<'a> {
     pub assets: &'a Assets,
     /// Names and types of the columns that stand before the stage, for SQL.
     pub columns: &'a Columns,
+    /// The pipeline's seed, for choices keyed by document.
+    pub seed: u64,
 }
 
 /// The columns that a stage can read: kept metadata, then signals of the stages before.
@@ -238,7 +316,31 @@ pub struct Columns {
     /// Kept fields, in the order of [`Batch::metadata`].
     pub metadata: Vec<String>,
     /// `(<stage>.<signal>, type)`, in the order of [`Batch::signals`].
-    pub signals: Vec<(String, crate::document::SignalType)>,
+    pub signals: Vec<(String, SignalType)>,
+}
+
+/// The signals of one document, by their bare names, as a ledger row holds them.
+pub trait SignalLookup {
+    /// The value of a signal; `None` where it is null or there is none of the name.
+    fn signal(&self, name: &str) -> Option<SignalValue<'_>>;
+
+    /// The value of a numeric signal.
+    fn number(&self, name: &str) -> Option<f64> {
+        match self.signal(name)? {
+            #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+            SignalValue::Int(value) => Some(value as f64),
+            SignalValue::Float(value) => Some(value),
+            SignalValue::Text(_) | SignalValue::OwnedText(_) => None,
+        }
+    }
+
+    /// The value of an integer signal.
+    fn int(&self, name: &str) -> Option<i64> {
+        match self.signal(name)? {
+            SignalValue::Int(value) => Some(value),
+            _ => None,
+        }
+    }
 }
 
 /// The settings of an op: its part of the TOML, which is also its documentation.
@@ -253,6 +355,33 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
     const SIGNALS: &'static [Signal];
     /// The reasons it drops with.
     const REASONS: &'static [Reason];
+    /// Whether it may change the text.
+    const EDITS: bool = false;
+    /// About how long it takes on one core, in nanoseconds per KiB of text, words already split; for
+    /// `order = "cost"`. A constant, since a plan must not depend on measured time.
+    const COST: u32 = 2_000;
+    /// The settings that [`Settings::judge`] can change without looking at the text again.
+    const THRESHOLDS: &'static [&'static str] = &[];
+
+    /// The signals with these settings, `(name within the stage, type)`; [`Settings::SIGNALS`]
+    /// unless the op computes what its settings say.
+    ///
+    /// # Errors
+    /// When the settings do not say it.
+    fn signals(&self, _columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError> {
+        Ok(Self::SIGNALS.iter().map(|signal| (signal.name.to_owned(), signal.kind)).collect())
+    }
+
+    /// The columns that the op reads beside the text, as SQL: for the order of stages.
+    fn conditions(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// What the op with these settings decides about a document of which only its own signals are
+    /// known; `None` where that takes the text. For `tamis whatif`.
+    fn judge(&self, _signals: &dyn SignalLookup) -> Option<Decision> {
+        None
+    }
 
     /// Files the op reads (models, lists): `(key, path)`.
     fn assets(&self) -> Vec<(&'static str, &Path)> {
@@ -277,6 +406,15 @@ pub trait AnySettings: Send + Sync {
     fn assets(&self) -> Vec<(&'static str, &Path)>;
     /// See [`Settings::resolve_paths`].
     fn resolve_paths(&mut self, base: &Path);
+    /// See [`Settings::signals`].
+    ///
+    /// # Errors
+    /// As there.
+    fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError>;
+    /// See [`Settings::conditions`].
+    fn conditions(&self) -> Vec<&str>;
+    /// See [`Settings::judge`].
+    fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision>;
     /// See [`Settings::build`].
     ///
     /// # Errors
@@ -296,6 +434,18 @@ impl<T: Settings> AnySettings for T {
 
     fn resolve_paths(&mut self, base: &Path) {
         Settings::resolve_paths(self, base);
+    }
+
+    fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError> {
+        Settings::signals(self, columns)
+    }
+
+    fn conditions(&self) -> Vec<&str> {
+        Settings::conditions(self)
+    }
+
+    fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
+        Settings::judge(self, signals)
     }
 
     fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError> {
@@ -319,6 +469,12 @@ pub struct OpEntry {
     pub signals: &'static [Signal],
     /// See [`Settings::REASONS`].
     pub reasons: &'static [Reason],
+    /// See [`Settings::EDITS`].
+    pub edits: bool,
+    /// See [`Settings::COST`].
+    pub cost: u32,
+    /// See [`Settings::THRESHOLDS`].
+    pub thresholds: &'static [&'static str],
     /// Settings from the pipeline file.
     pub from_toml: ParseToml,
     /// Settings from a plan.
@@ -335,6 +491,9 @@ impl OpEntry {
             kind: T::KIND,
             signals: T::SIGNALS,
             reasons: T::REASONS,
+            edits: T::EDITS,
+            cost: T::COST,
+            thresholds: T::THRESHOLDS,
             from_toml: |table| Ok(Box::new(T::deserialize(table)?)),
             from_json: |value| Ok(Box::new(serde_json::from_value::<T>(value)?)),
             schema: |generator| T::json_schema(generator),
@@ -363,7 +522,9 @@ mod tests {
                 let text = setting["description"].as_str().or(setting["$ref"].as_str());
                 assert!(text.is_some(), "{}.{key} has no description", op.name);
             }
-            assert!(!op.reasons.is_empty(), "{}", op.name);
+            for threshold in op.thresholds {
+                assert!(!schema["properties"][threshold].is_null(), "{}.{threshold}", op.name);
+            }
         }
     }
 

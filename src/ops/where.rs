@@ -35,10 +35,15 @@ impl Settings for Where {
     const KIND: OpKind = OpKind::Partition;
     const SIGNALS: &'static [Signal] = &[];
     const REASONS: &'static [Reason] = &[CONDITION];
+    const COST: u32 = 50;
 
     fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError> {
         let condition = Condition::compile(&self.sql, context.columns)?;
         Ok(Op::Partition(Box::new(condition)))
+    }
+
+    fn conditions(&self) -> Vec<&str> {
+        vec![&self.sql]
     }
 }
 
@@ -129,6 +134,18 @@ impl Condition {
             mask = vec![mask[0]; batch.len()];
         }
         Ok(mask)
+    }
+
+    /// The signals that `sql` reads, by their index in `columns`.
+    ///
+    /// # Errors
+    /// When it does not compile.
+    pub fn signals(sql: &str, columns: &Columns) -> Result<Vec<usize>, OpError> {
+        let index = |(_, source): &(PlSmallStr, Source)| match source {
+            Source::Signal(index, _) => Some(*index),
+            Source::Metadata(_) => None,
+        };
+        Ok(Self::compile(sql, columns)?.inputs.iter().filter_map(index).collect())
     }
 
     fn failed(&self, error: &dyn std::fmt::Display) -> OpError {

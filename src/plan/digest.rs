@@ -7,12 +7,12 @@
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::{FlowInput, FlowOutput, PhaseKind, Plan};
+use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan};
 use crate::model::{AssetError, asset_hash};
 use crate::ops::AnySettings;
 
 /// Raised when the engine itself gives other results for the same plan than before.
-const ENGINE_VERSION: u32 = 1;
+const ENGINE_VERSION: u32 = 2;
 
 /// Hash of the names, sizes and tags of input files, fed in document order.
 pub(super) struct InputDigest(Xxh3);
@@ -51,17 +51,32 @@ pub(super) fn settings(settings: &dyn AnySettings) -> Result<Value, AssetError> 
 }
 
 /// Everything outside the phases that digests are made of.
-pub(super) struct Parts<'a> {
-    pub plan: &'a Plan,
+pub(super) struct Parts {
     pub inputs: String,
     /// Settings of each stage as [`settings`] gives them.
     pub stages: Vec<Value>,
     pub tokenizer: Option<String>,
 }
 
-/// The digest of a phase, given those of the phases before it.
-pub(super) fn phase(parts: &Parts<'_>, kind: &PhaseKind, tasks: u32, before: &[String]) -> String {
-    let plan = parts.plan;
+/// Phases with their digests, each of which covers those before it.
+pub(super) fn phases(plan: &Plan, parts: &Parts, kinds: Vec<(PhaseKind, u32)>) -> Vec<Phase> {
+    let mut digests: Vec<String> = Vec::new();
+    let mut phases = Vec::new();
+    for (kind, tasks) in kinds {
+        let digest = phase(plan, parts, &kind, tasks, &digests);
+        digests.push(digest.clone());
+        phases.push(Phase { kind, tasks, digest });
+    }
+    phases
+}
+
+fn phase(
+    plan: &Plan,
+    parts: &Parts,
+    kind: &PhaseKind,
+    tasks: u32,
+    before: &[String],
+) -> String {
     let stage = |index: usize| {
         let stage = &plan.stages[index];
         json!([
@@ -84,7 +99,8 @@ pub(super) fn phase(parts: &Parts<'_>, kind: &PhaseKind, tasks: u32, before: &[S
                 }),
                 FlowInput::Spool { documents, verdicts, .. } => json!([before[*documents], before[*verdicts]]),
             },
-            "stages": stages.clone().map(stage).collect::<Vec<_>>(),
+            "stages": plan.order[stages.clone()].iter().map(|&index| stage(index)).collect::<Vec<_>>(),
+            "outcomes": json!([plan.seed, plan.audit, plan.ledger, plan.rejected]),
             "output": match output {
                 FlowOutput::Exchange { stage: index, cuts } => json!([stage(*index), cuts]),
                 FlowOutput::Final { tokens } => json!({

@@ -52,7 +52,7 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                     plan.phases[*verdicts].name(*verdicts)
                 ),
             });
-            lines.extend(stages.clone().map(|index| stage(plan, index)));
+            lines.extend(plan.order[stages.clone()].iter().map(|&index| stage(plan, index)));
             match output {
                 FlowOutput::Exchange { stage: index, cuts } => {
                     lines.push(format!(

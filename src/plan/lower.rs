@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::digest::{self, InputDigest};
-use super::inputs;
-use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanSource, PlanStage, PlanTokens};
+use super::{inputs, order};
+use super::{FlowInput, FlowOutput, PhaseKind, Plan, PlanSource, PlanStage, PlanTokens};
 use crate::config::{ConfigError, ConfigErrors, Pipeline};
+use crate::config::outcome::Order;
 use crate::exchange::Cuts;
+use crate::exec::ExecError;
 use crate::model::{Assets, asset_hash};
 use crate::ops::{BuildContext, Columns, Condition, OpKind};
 use crate::read::split::{Split, SplitPlanner};
@@ -15,6 +17,9 @@ use crate::read::{Fields, ReadError};
 /// Stored input bytes behind one part of a hash exchange: at 24 bytes a document of some kilobytes
 /// the keys of a part stay far below any memory limit.
 const BYTES_A_PART: u64 = 4 << 30;
+
+/// The most stages of a pipeline that may change texts: a bit each.
+const MAX_EDITS: usize = 64;
 
 /// Why a pipeline cannot be planned.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +30,9 @@ pub enum LowerError {
     /// The input could not be looked at.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The sample that `order = "cost"` looks at could not be run.
+    #[error("the sample for `order = \"cost\"`: {0}")]
+    Sample(#[source] Box<ExecError>),
 }
 
 /// A plan and the splits that belong to it.
@@ -44,7 +52,7 @@ pub fn check(pipeline: &Pipeline, assets: &Assets) -> Result<(), ConfigErrors> {
     let mut errors = Vec::new();
     let mut columns = Columns { metadata: metadata(pipeline), signals: Vec::new() };
     for stage in &pipeline.stages {
-        let context = BuildContext { assets, columns: &columns };
+        let context = BuildContext { assets, columns: &columns, seed: pipeline.seed };
         if let Err(error) = stage.settings.build(&context) {
             errors.push(stage.error(&error));
         }
@@ -56,9 +64,17 @@ pub fn check(pipeline: &Pipeline, assets: &Assets) -> Result<(), ConfigErrors> {
                 stage.spans.of("when"),
             ));
         }
-        for signal in stage.op.signals {
-            columns.signals.push((format!("{}.{}", stage.name, signal.name), signal.kind));
+        match stage.columns(&columns) {
+            Ok(added) => columns.signals.extend(added),
+            Err(error) => errors.push(stage.error(&error)),
         }
+    }
+    let editing = pipeline.stages.iter().filter(|stage| stage.op.edits);
+    if let Some(stage) = editing.clone().nth(MAX_EDITS) {
+        errors.push(ConfigError::new(
+            format!("more than {MAX_EDITS} stages that may change texts"),
+            stage.spans.of("op"),
+        ));
     }
     if let Some(tokens) = &pipeline.tokens {
         match assets.tokenizer(&tokens.tokenizer) {
@@ -102,20 +118,21 @@ pub fn lower(
     pipeline: &Pipeline,
     assets: &Assets,
     limit: Option<u64>,
+    previous: Option<&Plan>,
 ) -> Result<Lowered, LowerError> {
     check(pipeline, assets)?;
     let wrong = |error: ConfigError| LowerError::Config(pipeline.text.errors(vec![error]));
     let metadata = metadata(pipeline);
     let Input { sources, splits, digest: inputs } = plan_input(pipeline, &metadata, limit)?;
     let asset = |error: crate::model::AssetError| wrong(ConfigError::new(error.to_string(), 0..0));
-    let mut signals = Vec::new();
+    let mut columns = Columns { metadata: metadata.clone(), signals: Vec::new() };
     let mut stages = Vec::new();
     let mut settings = Vec::new();
+    let mut edits = 0..64;
     for stage in &pipeline.stages {
-        let first = signals.len();
-        for signal in stage.op.signals {
-            signals.push((format!("{}.{}", stage.name, signal.name), signal.kind));
-        }
+        let first = columns.signals.len();
+        let added = stage.columns(&columns).map_err(|error| wrong(stage.error(&error)))?;
+        columns.signals.extend(added);
         settings.push(digest::settings(stage.settings.as_ref()).map_err(asset)?);
         stages.push(PlanStage {
             name: stage.name.clone(),
@@ -125,7 +142,8 @@ pub fn lower(
             only: stage.only.as_ref().map(|only| indices(pipeline, only)),
             when: stage.when.clone(),
             action: stage.action,
-            signals: first..signals.len(),
+            signals: first..columns.signals.len(),
+            edit: if stage.op.edits { edits.next() } else { None },
         });
     }
     let tokens =
@@ -138,23 +156,27 @@ pub fn lower(
         seed: pipeline.seed,
         sources,
         metadata,
+        order: (0..stages.len()).collect(),
         stages,
-        signals,
+        signals: columns.signals,
+        audit: pipeline.audit.fraction,
+        ledger: pipeline.ledger,
+        rejected: pipeline.rejected,
+        order_digest: None,
         documents: pipeline.documents.clone(),
         tokens,
         splits: u32::try_from(splits.len()).unwrap_or(u32::MAX),
         phases: Vec::new(),
     };
     let kinds = phases(pipeline, &plan);
-    let parts = digest::Parts { plan: &plan, inputs, stages: settings, tokenizer };
-    let mut digests: Vec<String> = Vec::new();
-    let mut phases = Vec::new();
-    for (kind, tasks) in kinds {
-        let digest = digest::phase(&parts, &kind, tasks, &digests);
-        digests.push(digest.clone());
-        phases.push(Phase { kind, tasks, digest });
+    let parts = digest::Parts { inputs, stages: settings, tokenizer };
+    plan.phases = digest::phases(&plan, &parts, kinds);
+    if pipeline.order == Order::Cost {
+        order::by_cost(&mut plan, &splits, assets, previous)?;
+        let kinds = plan.phases.into_iter().map(|phase| (phase.kind, phase.tasks)).collect();
+        plan.phases = Vec::new();
+        plan.phases = digest::phases(&plan, &parts, kinds);
     }
-    plan.phases = phases;
     Ok(Lowered { plan, splits })
 }
 

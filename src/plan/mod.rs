@@ -8,6 +8,7 @@ mod digest;
 pub mod explain;
 pub mod inputs;
 pub mod lower;
+mod order;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -15,10 +16,11 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::config::outcome::{LedgerDetail, Rejected};
 use crate::config::source::Documents;
 use crate::config::stage::Action;
 use crate::config::tokens::ShardFormat;
-use crate::document::SignalType;
+use crate::document::{DocumentId, SignalType};
 use crate::exchange::Cuts;
 use crate::read::Fields;
 use crate::read::split::Split;
@@ -40,8 +42,19 @@ pub struct Plan {
     pub sources: Vec<PlanSource>,
     /// Kept fields, in the order of the columns.
     pub metadata: Vec<String>,
-    /// Stages, in order.
+    /// Stages, in the order of the file.
     pub stages: Vec<PlanStage>,
+    /// Indices of the stages in the order they run; a permutation that moves none across an
+    /// exchange or an edit.
+    pub order: Vec<usize>,
+    /// With `order = "cost"`, the digest of the plan in file order that `order` was found for.
+    pub order_digest: Option<String>,
+    /// Share of the documents in the audit sample.
+    pub audit: f64,
+    /// How much is asked of dropped documents.
+    pub ledger: LedgerDetail,
+    /// Whose text is written although it was dropped.
+    pub rejected: Rejected,
     /// `(<stage>.<signal>, type)` of all stages, in order.
     pub signals: Vec<(String, SignalType)>,
     /// Form of the curated text.
@@ -88,6 +101,8 @@ pub struct PlanStage {
     pub action: Action,
     /// Its columns among the plan's signals.
     pub signals: Range<usize>,
+    /// Its bit in [`Batch::modified`](crate::document::Batch::modified), where it may change texts.
+    pub edit: Option<u8>,
 }
 
 /// Tokenization as tasks see it.
@@ -253,6 +268,12 @@ pub enum PlanError {
 }
 
 impl Plan {
+    /// Whether the document belongs to the audit sample; all do where the ledger is full.
+    #[must_use]
+    pub fn audits(&self, id: DocumentId) -> bool {
+        self.ledger == LedgerDetail::Full || id.chosen(self.seed, "audit", self.audit)
+    }
+
     /// The phase that writes `documents/` and `ledger/`.
     #[must_use]
     pub fn final_phase(&self) -> usize {

@@ -139,6 +139,9 @@ impl BatchBuilder {
             chars_in: std::mem::take(&mut self.chars_in),
             hash_in: std::mem::take(&mut self.hash_in),
             clusters: vec![None; rows],
+            modified: vec![0; rows],
+            audited: vec![false; rows],
+            fails: vec![Vec::new(); rows],
             analyses: (0..rows).map(|_| Analysis::default()).collect(),
         }
     }

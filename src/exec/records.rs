@@ -1,0 +1,79 @@
+//! The records of one split, read into batches.
+
+use super::ExecError;
+use super::engine::Engine;
+use crate::document::Batch;
+use crate::read::split::Split;
+use crate::read::{self, BatchBuilder, ReadError, RecordReader};
+use crate::store::Store;
+
+/// The records of a split, in batches.
+pub(super) struct Records<'a> {
+    engine: &'a Engine,
+    split: &'a Split,
+    store: Store,
+    builder: BatchBuilder,
+    reader: Option<Box<dyn RecordReader>>,
+    next_piece: usize,
+    read: u64,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn open(engine: &'a Engine, split: &'a Split) -> Result<Self, ExecError> {
+        let plan = &engine.plan;
+        let source = &plan.sources[split.source as usize];
+        let batch_bytes = engine.resources.batch_bytes();
+        Ok(Self {
+            engine,
+            split,
+            store: Store::open_existing(&source.root)?,
+            builder: BatchBuilder::new(
+                &source.name,
+                plan.metadata.len(),
+                batch_bytes,
+                split.limit,
+            ),
+            reader: None,
+            next_piece: 0,
+            read: 0,
+        })
+    }
+
+    /// The next batch; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Batch>, ExecError> {
+        let split = self.split;
+        while !self.builder.is_full() {
+            if let Some(reader) = &mut self.reader {
+                if reader.fill(&mut self.builder)? {
+                    break;
+                }
+                self.read += reader.records();
+                self.reader = None;
+            }
+            let Some(piece) = split.pieces.get(self.next_piece) else { break };
+            let entry = self.store.entry(&piece.file).map_err(ReadError::from)?;
+            if entry.size != piece.size {
+                let detail = format!("it had {} bytes, now it has {}", piece.size, entry.size);
+                return Err(ReadError::Changed { file: piece.file.clone(), detail }.into());
+            }
+            // A split holds far fewer than 2^32 pieces.
+            self.builder
+                .start_file(u32::try_from(self.next_piece).unwrap_or(u32::MAX), &piece.file);
+            let fields = &self.engine.plan.sources[split.source as usize].fields;
+            self.reader = Some(read::open(&self.store, split.format, fields, piece)?);
+            self.next_piece += 1;
+        }
+        if self.builder.is_empty() {
+            return Ok(None);
+        }
+        let mut batch = self.builder.take();
+        let plan = &self.engine.plan;
+        batch.audited = batch.ids.iter().map(|id| plan.audits(*id)).collect();
+        Ok(Some(batch))
+    }
+
+    /// Records that the readers say they handed over.
+    pub(super) fn read(&self) -> u64 {
+        self.read + self.reader.as_ref().map_or(0, |reader| reader.records())
+    }
+}
