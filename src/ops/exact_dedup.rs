@@ -72,13 +72,14 @@ impl ExchangeOp for ExactDedup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::DocumentId;
     use crate::text::Analysis;
 
     #[test]
     fn the_first_survives_and_equal_texts_share_a_key() {
         let analysis = Analysis::default();
         let op = ExactDedup::default();
-        let of = |text| op.key(Document { text, analysis: &analysis, url: None });
+        let of = |text| op.key(Document { text, analysis: &analysis, url: None, id: DocumentId(0) });
         assert_eq!(of("same"), of("same"));
         assert_ne!(of("same"), of("same "));
         assert_eq!(op.decide(0, 3), Decision::Keep);
@@ -91,7 +92,7 @@ mod tests {
     fn documents_without_a_url_never_meet() {
         let analysis = Analysis::default();
         let op = ExactDedup { by: Key::Url };
-        let of = |url| op.key(Document { text: "", analysis: &analysis, url });
+        let of = |url| op.key(Document { text: "", analysis: &analysis, url, id: DocumentId(0) });
         assert_eq!(of(None), None);
         assert_eq!(of(Some("a")), of(Some("a")));
     }

@@ -248,7 +248,7 @@ mod tests {
     fn decide(text: &str) -> (Measures, Decision) {
         let analysis = Analysis::default();
         let rules = GopherQuality::default();
-        let document = Document { text, analysis: &analysis, url: None, id: DocumentId(0) };
+        let document = Document { text, analysis: &analysis, url: None, id: crate::document::DocumentId(0) };
         let measures = rules.measure(document);
         let decision = rules.decide(&measures);
         (measures, decision)
@@ -292,7 +292,7 @@ mod tests {
         let fifty = "the be ".repeat(25);
         let rules = GopherQuality { min_mean_word_length: 2.5, ..GopherQuality::default() };
         let analysis = Analysis::default();
-        let measures = rules.measure(Document { text: &fifty, analysis: &analysis, url: None, id: DocumentId(0) });
+        let measures = rules.measure(Document { text: &fifty, analysis: &analysis, url: None, id: crate::document::DocumentId(0) });
         assert_eq!(measures.words, 50);
         assert_eq!(rules.decide(&measures), Decision::Keep);
     }

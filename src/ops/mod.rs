@@ -8,6 +8,8 @@
 mod exact_dedup;
 mod gopher_quality;
 mod language;
+#[cfg(test)]
+mod testing;
 mod r#where;
 
 use std::path::Path;
