@@ -7,6 +7,7 @@
 mod classes;
 mod dictionary;
 pub(crate) mod python;
+pub(crate) mod sentencizer;
 mod spacy_en;
 mod uax29;
 
@@ -110,9 +111,7 @@ impl Word {
 }
 
 /// What counts as a word.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WordKind {
     /// [UAX #29](https://www.unicode.org/reports/tr29/) words: the segments between word boundaries
