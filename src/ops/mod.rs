@@ -8,8 +8,11 @@
 mod c4_badwords;
 mod c4_paragraph;
 mod c4_quality;
+mod dialect;
 mod exact_dedup;
+mod fineweb_quality;
 mod gopher_quality;
+mod gopher_repetition;
 mod language;
 mod line_filter;
 mod line_modify;
@@ -37,6 +40,7 @@ pub use crate::ops::r#where::Condition;
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
     OpEntry::of::<language::Language>(),
+    OpEntry::of::<gopher_repetition::GopherRepetition>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
     OpEntry::of::<c4_quality::C4Quality>(),
     OpEntry::of::<c4_paragraph::C4Paragraph>(),
@@ -46,6 +50,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<line_modify::LineModify>(),
     OpEntry::of::<word_removal_ratio::WordRemovalRatio>(),
     OpEntry::of::<ngram_repetition::NgramRepetition>(),
+    OpEntry::of::<fineweb_quality::FinewebQuality>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
 ];
