@@ -185,9 +185,8 @@ impl FinewebQuality {
         let Document { text, analysis, .. } = document;
         let lines = analysis.lines(text).iter().map(|line| line.of(text).trim());
         let lines = lines.filter(|line| !line.is_empty());
-        let [all, ended, short] = self.count(lines.clone(), |line| {
-            line.trim_end_matches(closes).chars().next_back()
-        });
+        let [all, ended, short] =
+            self.count(lines.clone(), |line| line.trim_end_matches(closes).chars().next_back());
         let breaks = all.checked_sub(1)?;
         let words = analysis.words(text, self.words).len() as u64;
         Some([

@@ -287,12 +287,7 @@ impl GopherQuality {
 impl DocumentOp for Built {
     type Scratch = ();
 
-    fn document<'a>(
-        &'a self,
-        document: Document<'a>,
-        (): &mut (),
-        row: &mut Row<'a>,
-    ) -> Decision {
+    fn document<'a>(&'a self, document: Document<'a>, (): &mut (), row: &mut Row<'a>) -> Decision {
         let measures = match self.settings.dialect {
             Dialect::Tamis => measure::tamis(document, &self.stop_words, self.settings.words),
             Dialect::Datatrove => measure::datatrove(document, &self.stop_words),

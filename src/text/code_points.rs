@@ -26,9 +26,9 @@ pub(crate) static TERMINAL_PUNCTUATION: LazyLock<CodePoints> =
 impl CodePoints {
     /// The set of this name; every name in this file is one of `code_points.txt`.
     fn named(name: &str) -> Self {
-        let line = include_str!("code_points.txt").lines().find_map(|line| {
-            line.strip_prefix(name).and_then(|rest| rest.strip_prefix(": "))
-        });
+        let line = include_str!("code_points.txt")
+            .lines()
+            .find_map(|line| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")));
         let mut bits = vec![[0; 4]; 0x1100];
         for range in line.unwrap_or_default().split(' ') {
             let (low, high) = range.split_once('-').unwrap_or((range, range));
