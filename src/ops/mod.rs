@@ -7,12 +7,13 @@
 
 mod exact_dedup;
 mod gopher_quality;
+mod join;
 mod language;
 #[cfg(test)]
 mod testing;
 mod r#where;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -22,6 +23,7 @@ use crate::document::{Batch, DocumentId, Reason, Signal, SignalColumn, SignalTyp
 use crate::model::{AssetError, Assets};
 use crate::text::Analysis;
 
+pub use crate::ops::join::{JoinOn, JoinOp, key_hash};
 pub use crate::ops::r#where::Condition;
 
 /// Every op there is, in the order `tamis ops` lists them.
@@ -30,6 +32,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<gopher_quality::GopherQuality>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
+    OpEntry::of::<join::Join>(),
 ];
 
 /// Finds an op by the name used in `op = "…"`.
@@ -288,6 +291,8 @@ pub enum Op {
     Partition(Box<dyn PartitionOp>),
     /// Needs an exchange.
     Exchange(Box<dyn ExchangeOp>),
+    /// Meets the rows of external files.
+    Join(JoinOp),
 }
 
 /// Where an op runs: in the flow of one task, or across all of them.
@@ -300,6 +305,16 @@ pub enum OpKind {
     Partition,
     /// Across all tasks: cuts the plan in two phases.
     Exchange,
+    /// Across all tasks and the rows of external files: cuts the plan too.
+    Join,
+}
+
+impl OpKind {
+    /// Whether documents are put aside before it and taken up again behind it.
+    #[must_use]
+    pub fn cuts(self) -> bool {
+        matches!(self, Self::Exchange | Self::Join)
+    }
 }
 
 /// What an op may ask for while it is built.
@@ -379,6 +394,11 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         Vec::new()
     }
 
+    /// The external Parquet files (a glob) whose rows the documents meet.
+    fn table(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// What the op with these settings decides about a document of which only its own signals are
     /// known; `None` where that takes the text. For `tamis whatif`.
     fn judge(&self, _signals: &dyn SignalLookup) -> Option<Decision> {
@@ -415,6 +435,8 @@ pub trait AnySettings: Send + Sync {
     fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError>;
     /// See [`Settings::conditions`].
     fn conditions(&self) -> Vec<&str>;
+    /// See [`Settings::table`].
+    fn table(&self) -> Option<PathBuf>;
     /// See [`Settings::judge`].
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision>;
     /// See [`Settings::build`].
@@ -444,6 +466,10 @@ impl<T: Settings> AnySettings for T {
 
     fn conditions(&self) -> Vec<&str> {
         Settings::conditions(self)
+    }
+
+    fn table(&self) -> Option<PathBuf> {
+        Settings::table(self)
     }
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
@@ -530,7 +556,7 @@ mod tests {
         }
     }
 
-    /// The flow behind an exchange has no place for signals of the exchange itself yet.
+    /// Verdicts of an exchange carry no signals yet.
     #[test]
     fn exchange_ops_compute_no_signals() {
         for op in OPS.iter().filter(|op| op.kind == OpKind::Exchange) {

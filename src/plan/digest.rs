@@ -42,6 +42,10 @@ impl InputDigest {
 /// An op's settings with the content of files in place of their paths.
 pub(super) fn settings(settings: &dyn AnySettings) -> Result<Value, AssetError> {
     let mut value = settings.to_json();
+    if let (Some(object), Some(_)) = (value.as_object_mut(), settings.table()) {
+        // Its files are hashed on their own.
+        object.remove("path");
+    }
     for (key, path) in settings.assets() {
         if let Some(object) = value.as_object_mut() {
             object.insert(key.to_owned(), Value::String(asset_hash(path)?));
@@ -86,7 +90,8 @@ fn phase(
             parts.stages[index],
             stage.only,
             stage.when,
-            stage.action
+            stage.action,
+            stage.table.as_ref().map(|table| &table.digest)
         ])
     };
     let own = match kind {
@@ -112,7 +117,10 @@ fn phase(
                 }),
             },
         }),
-        PhaseKind::Meet { stage: index, from } => json!([before[*from], stage(*index)]),
+        PhaseKind::Meet { stage: index, from, table } => {
+            json!([before[*from], table.map(|table| &before[table]), stage(*index)])
+        }
+        PhaseKind::Table { stage: index, cuts } => json!([stage(*index), cuts]),
         PhaseKind::Shard { from, cuts } => {
             json!([before[*from], cuts, plan.tokens.as_ref().map(|tokens| tokens.format),])
         }
