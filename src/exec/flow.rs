@@ -2,10 +2,10 @@
 
 use super::counters::{Counters, count};
 use super::documents::DocumentsWriter;
-use super::rejected::RejectedWriter;
 use super::engine::Engine;
 use super::manifest::{Output, Role};
 use super::records::Records;
+use super::rejected::RejectedWriter;
 use super::spool::{SpoolReader, SpoolWriter, held_texts};
 use super::stream;
 use super::task::Inputs;

@@ -171,11 +171,7 @@ impl Joined {
     }
 
     /// [`Joined::push`] where every row before was looked up and not found.
-    pub(crate) fn push_after_misses(
-        &mut self,
-        row: usize,
-        values: &[u8],
-    ) -> Result<(), ExecError> {
+    pub(crate) fn push_after_misses(&mut self, row: usize, values: &[u8]) -> Result<(), ExecError> {
         self.pad(row, |_| true);
         self.push(row, values)
     }

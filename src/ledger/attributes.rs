@@ -64,8 +64,7 @@ pub fn join(run: &Store, name: &str, path: &str, op: &JoinOp) -> Result<Matches,
     let mut rows = Vec::new();
     let pieces = planner.finish().into_iter().flat_map(|split| split.pieces);
     for (index, piece) in (0u32..).zip(pieces) {
-        let mut writer =
-            TableWriter::new(run, format!("{work}/rows-{index}"), cuts, MEMORY, index);
+        let mut writer = TableWriter::new(run, format!("{work}/rows-{index}"), cuts, MEMORY, index);
         table::rows(&found.store, &piece, &op.key, &op.columns, |row, key, values| {
             writer.push(row, key, values)
         })?;
@@ -88,6 +87,9 @@ pub fn join(run: &Store, name: &str, path: &str, op: &JoinOp) -> Result<Matches,
         write(run, &target, name, &found, part, rows, op, &work)?;
     }
     run.delete_below(&work)?;
+    if run.list("work")?.is_empty() {
+        run.delete_below("work")?;
+    }
     Ok(matches)
 }
 

@@ -3,9 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, Row,
-};
+use super::{BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings};
 use crate::document::{Reason, Signal, SignalType};
 use crate::text::WordKind;
 
@@ -220,12 +218,7 @@ impl GopherQuality {
 impl DocumentOp for GopherQuality {
     type Scratch = ();
 
-    fn document<'a>(
-        &'a self,
-        document: Document<'a>,
-        (): &mut (),
-        row: &mut Row<'a>,
-    ) -> Decision {
+    fn document<'a>(&'a self, document: Document<'a>, (): &mut (), row: &mut Row<'a>) -> Decision {
         let measures = self.measure(document);
         let int = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         row.int(0, int(measures.words));
@@ -248,7 +241,8 @@ mod tests {
     fn decide(text: &str) -> (Measures, Decision) {
         let analysis = Analysis::default();
         let rules = GopherQuality::default();
-        let document = Document { text, analysis: &analysis, url: None, id: crate::document::DocumentId(0) };
+        let document =
+            Document { text, analysis: &analysis, url: None, id: crate::document::DocumentId(0) };
         let measures = rules.measure(document);
         let decision = rules.decide(&measures);
         (measures, decision)
@@ -292,7 +286,12 @@ mod tests {
         let fifty = "the be ".repeat(25);
         let rules = GopherQuality { min_mean_word_length: 2.5, ..GopherQuality::default() };
         let analysis = Analysis::default();
-        let measures = rules.measure(Document { text: &fifty, analysis: &analysis, url: None, id: crate::document::DocumentId(0) });
+        let measures = rules.measure(Document {
+            text: &fifty,
+            analysis: &analysis,
+            url: None,
+            id: crate::document::DocumentId(0),
+        });
         assert_eq!(measures.words, 50);
         assert_eq!(rules.decide(&measures), Decision::Keep);
     }

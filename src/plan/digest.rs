@@ -74,13 +74,7 @@ pub(super) fn phases(plan: &Plan, parts: &Parts, kinds: Vec<(PhaseKind, u32)>) -
     phases
 }
 
-fn phase(
-    plan: &Plan,
-    parts: &Parts,
-    kind: &PhaseKind,
-    tasks: u32,
-    before: &[String],
-) -> String {
+fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[String]) -> String {
     let stage = |index: usize| {
         let stage = &plan.stages[index];
         json!([

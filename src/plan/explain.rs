@@ -75,7 +75,10 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
         PhaseKind::Table { stage: index, cuts } => {
             let count = plan.stages[*index].table.as_ref().map_or(0, |table| table.pieces.len());
             let plural = if count == 1 { "piece" } else { "pieces" };
-            lines.push(format!("read {count} {plural} of the table of {}", plan.stages[*index].name));
+            lines.push(format!(
+                "read {count} {plural} of the table of {}",
+                plan.stages[*index].name
+            ));
             lines.push(format!("rows → hash exchange by key, {}", parts(*cuts)));
         }
         PhaseKind::Meet { stage: index, from, table } => {

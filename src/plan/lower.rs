@@ -3,13 +3,11 @@
 use std::path::Path;
 
 use super::digest::{self, InputDigest};
+use super::{FlowInput, FlowOutput, PhaseKind, Plan, PlanSource, PlanStage, PlanTable, PlanTokens};
 use super::{inputs, order};
-use super::{
-    FlowInput, FlowOutput, PhaseKind, Plan, PlanSource, PlanStage, PlanTable, PlanTokens,
-};
-use crate::config::{ConfigError, ConfigErrors, Pipeline};
 use crate::config::outcome::Order;
 use crate::config::stage::Stage;
+use crate::config::{ConfigError, ConfigErrors, Pipeline};
 use crate::exchange::Cuts;
 use crate::exec::ExecError;
 use crate::model::{Assets, asset_hash};

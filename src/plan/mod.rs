@@ -22,8 +22,8 @@ use crate::config::stage::Action;
 use crate::config::tokens::ShardFormat;
 use crate::document::{DocumentId, SignalType};
 use crate::exchange::Cuts;
-use crate::read::{Fields, Piece};
 use crate::read::split::Split;
+use crate::read::{Fields, Piece};
 use crate::store::{Store, StoreError};
 
 /// Splits in one file of the plan: what a task has to read to find its own.

@@ -37,9 +37,7 @@ pub(super) fn by_cost(
     let fences: Vec<bool> = plan
         .stages
         .iter()
-        .map(|stage| {
-            stage.edit.is_some() || find(&stage.op).is_some_and(|op| op.kind.cuts())
-        })
+        .map(|stage| stage.edit.is_some() || find(&stage.op).is_some_and(|op| op.kind.cuts()))
         .collect();
     plan.order = arrange(&costs, &rates, &needs, &fences);
     Ok(())

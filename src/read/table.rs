@@ -136,8 +136,7 @@ pub(crate) fn rows<E: From<ReadError>>(
         let column = |name: &str, kind: &DataType| {
             let column = block.column_by_name(name);
             let column = column.ok_or_else(|| damaged(path, &format!("no column `{name}`")))?;
-            cast(column, kind)
-                .map_err(|error| damaged(path, &format!("column `{name}`: {error}")))
+            cast(column, kind).map_err(|error| damaged(path, &format!("column `{name}`: {error}")))
         };
         let keys = column(key, &DataType::Utf8)?;
         let mut typed = Vec::with_capacity(wanted.len());

@@ -26,7 +26,6 @@ pub(super) fn words(text: &str, mut word: impl FnMut(Span)) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
 
     fn split(text: &str) -> Vec<&str> {
         let mut words = Vec::new();

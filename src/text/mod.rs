@@ -112,9 +112,7 @@ impl Word {
 }
 
 /// What counts as a word.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WordKind {
     /// [UAX #29](https://www.unicode.org/reports/tr29/) words: the segments between word boundaries
@@ -183,9 +181,10 @@ fn split(text: &str, kind: WordKind) -> Vec<Word> {
     let mut words = Vec::with_capacity(text.len() / 6 + 1);
     match kind {
         WordKind::Unicode => {
-            words.extend(text.unicode_word_indices().map(|(start, word)| {
-                Word::measure(text, Span::new(start, start + word.len()))
-            }));
+            words
+                .extend(text.unicode_word_indices().map(|(start, word)| {
+                    Word::measure(text, Span::new(start, start + word.len()))
+                }));
         }
         WordKind::Whitespace => {
             let base = text.as_ptr() as usize;
