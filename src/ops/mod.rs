@@ -5,8 +5,11 @@
 //! file (settings with their documentation, code, tests) and one line in [`OPS`]: the checks, the
 //! JSON schema, `tamis ops` and the planner all read that table.
 
+mod dialect;
 mod exact_dedup;
+mod fineweb_quality;
 mod gopher_quality;
+mod gopher_repetition;
 mod join;
 mod language;
 #[cfg(test)]
@@ -29,7 +32,9 @@ pub use crate::ops::r#where::Condition;
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
     OpEntry::of::<language::Language>(),
+    OpEntry::of::<gopher_repetition::GopherRepetition>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
+    OpEntry::of::<fineweb_quality::FinewebQuality>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
     OpEntry::of::<join::Join>(),

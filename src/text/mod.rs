@@ -5,6 +5,7 @@
 //! op that changes the text gets a new analysis with it. No op splits words for itself.
 
 mod classes;
+pub(crate) mod code_points;
 mod dictionary;
 pub(crate) mod python;
 mod spacy_en;
