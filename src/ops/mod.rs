@@ -5,6 +5,9 @@
 //! file (settings with their documentation, code, tests) and one line in [`OPS`]: the checks, the
 //! JSON schema, `tamis ops` and the planner all read that table.
 
+mod c4_badwords;
+mod c4_paragraph;
+mod c4_quality;
 mod dialect;
 mod exact_dedup;
 mod fineweb_quality;
@@ -12,9 +15,16 @@ mod gopher_quality;
 mod gopher_repetition;
 mod join;
 mod language;
+mod line_filter;
+mod line_modify;
+mod lines;
+mod ngram_repetition;
+mod normalize;
+mod phrase;
 #[cfg(test)]
 mod testing;
 mod r#where;
+mod word_removal_ratio;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +44,14 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<language::Language>(),
     OpEntry::of::<gopher_repetition::GopherRepetition>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
+    OpEntry::of::<c4_quality::C4Quality>(),
+    OpEntry::of::<c4_paragraph::C4Paragraph>(),
+    OpEntry::of::<c4_badwords::C4Badwords>(),
+    OpEntry::of::<normalize::Normalize>(),
+    OpEntry::of::<line_filter::LineFilter>(),
+    OpEntry::of::<line_modify::LineModify>(),
+    OpEntry::of::<word_removal_ratio::WordRemovalRatio>(),
+    OpEntry::of::<ngram_repetition::NgramRepetition>(),
     OpEntry::of::<fineweb_quality::FinewebQuality>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),

@@ -8,6 +8,7 @@ mod classes;
 pub(crate) mod code_points;
 mod dictionary;
 pub(crate) mod python;
+pub(crate) mod sentencizer;
 mod spacy_en;
 mod uax29;
 
