@@ -5,11 +5,19 @@
 //! file (settings with their documentation, code, tests) and one line in [`OPS`]: the checks, the
 //! JSON schema, `tamis ops` and the planner all read that table.
 
+mod compression_ratio;
 mod exact_dedup;
+mod expression;
 mod gopher_quality;
 mod language;
+mod length;
+mod sample;
+mod set;
+mod stop_words;
+mod symbol_ratio;
 #[cfg(test)]
 mod testing;
+mod url_filter;
 mod r#where;
 
 use std::path::Path;
@@ -22,12 +30,19 @@ use crate::document::{Batch, DocumentId, Reason, Signal, SignalColumn, SignalTyp
 use crate::model::{AssetError, Assets};
 use crate::text::Analysis;
 
-pub use crate::ops::r#where::Condition;
+pub use self::expression::{Condition, Expression};
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
+    OpEntry::of::<url_filter::UrlFilter>(),
     OpEntry::of::<language::Language>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
+    OpEntry::of::<length::Length>(),
+    OpEntry::of::<stop_words::StopWords>(),
+    OpEntry::of::<symbol_ratio::SymbolRatio>(),
+    OpEntry::of::<compression_ratio::CompressionRatio>(),
+    OpEntry::of::<sample::Sample>(),
+    OpEntry::of::<set::Set>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
 ];
@@ -52,10 +67,10 @@ pub enum OpError {
     /// A model or list could not be loaded.
     #[error(transparent)]
     Asset(#[from] AssetError),
-    /// A SQL condition failed while it ran.
-    #[error("the condition `{sql}` failed: {reason}")]
+    /// SQL failed while it ran.
+    #[error("the SQL `{sql}` failed: {reason}")]
     Sql {
-        /// The condition as written.
+        /// The SQL as written.
         sql: String,
         /// What the SQL engine said.
         reason: String,
@@ -385,7 +400,8 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         None
     }
 
-    /// Files the op reads (models, lists): `(key, path)`.
+    /// Files the op reads (models, lists): `(key, path)`; a key with a list of paths once for each.
+    /// Their contents enter the plan's digest in place of the paths.
     fn assets(&self) -> Vec<(&'static str, &Path)> {
         Vec::new()
     }

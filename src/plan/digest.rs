@@ -4,6 +4,8 @@
 //! input files, and the phases before. Never absolute paths, `--out`, `--on`, `--threads` or
 //! `memory_limit`: those change no result.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
@@ -42,10 +44,17 @@ impl InputDigest {
 /// An op's settings with the content of files in place of their paths.
 pub(super) fn settings(settings: &dyn AnySettings) -> Result<Value, AssetError> {
     let mut value = settings.to_json();
+    let mut hashes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (key, path) in settings.assets() {
-        if let Some(object) = value.as_object_mut() {
-            object.insert(key.to_owned(), Value::String(asset_hash(path)?));
-        }
+        hashes.entry(key).or_default().push(Value::String(asset_hash(path)?));
+    }
+    for (key, mut hashes) in hashes {
+        // A key with a list of paths gets a list of hashes, in the order of the paths.
+        let hashes = match (&value[key], hashes.len()) {
+            (Value::Array(_), _) | (_, 2..) => Value::Array(hashes),
+            _ => hashes.swap_remove(0),
+        };
+        value[key] = hashes;
     }
     Ok(value)
 }
@@ -70,13 +79,7 @@ pub(super) fn phases(plan: &Plan, parts: &Parts, kinds: Vec<(PhaseKind, u32)>) -
     phases
 }
 
-fn phase(
-    plan: &Plan,
-    parts: &Parts,
-    kind: &PhaseKind,
-    tasks: u32,
-    before: &[String],
-) -> String {
+fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[String]) -> String {
     let stage = |index: usize| {
         let stage = &plan.stages[index];
         json!([

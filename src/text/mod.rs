@@ -6,6 +6,7 @@
 
 mod dictionary;
 pub(crate) mod python;
+pub(crate) mod word_set;
 
 use std::sync::OnceLock;
 
