@@ -8,21 +8,29 @@
 mod c4_badwords;
 mod c4_paragraph;
 mod c4_quality;
+mod compression_ratio;
 mod dialect;
 mod exact_dedup;
+mod expression;
 mod fineweb_quality;
 mod gopher_quality;
 mod gopher_repetition;
 mod join;
 mod language;
+mod length;
 mod line_filter;
 mod line_modify;
 mod lines;
 mod ngram_repetition;
 mod normalize;
 mod phrase;
+mod sample;
+mod set;
+mod stop_words;
+mod symbol_ratio;
 #[cfg(test)]
 mod testing;
+mod url_filter;
 mod r#where;
 mod word_removal_ratio;
 
@@ -36,23 +44,30 @@ use crate::document::{Batch, DocumentId, Reason, Signal, SignalColumn, SignalTyp
 use crate::model::{AssetError, Assets};
 use crate::text::Analysis;
 
-pub use crate::ops::join::{JoinOn, JoinOp, key_hash};
-pub use crate::ops::r#where::Condition;
+pub use self::expression::{Condition, Expression};
+pub use self::join::{JoinOn, JoinOp, key_hash};
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
+    OpEntry::of::<url_filter::UrlFilter>(),
     OpEntry::of::<language::Language>(),
-    OpEntry::of::<gopher_repetition::GopherRepetition>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
+    OpEntry::of::<gopher_repetition::GopherRepetition>(),
     OpEntry::of::<c4_quality::C4Quality>(),
     OpEntry::of::<c4_paragraph::C4Paragraph>(),
     OpEntry::of::<c4_badwords::C4Badwords>(),
-    OpEntry::of::<normalize::Normalize>(),
+    OpEntry::of::<fineweb_quality::FinewebQuality>(),
     OpEntry::of::<line_filter::LineFilter>(),
     OpEntry::of::<line_modify::LineModify>(),
     OpEntry::of::<word_removal_ratio::WordRemovalRatio>(),
     OpEntry::of::<ngram_repetition::NgramRepetition>(),
-    OpEntry::of::<fineweb_quality::FinewebQuality>(),
+    OpEntry::of::<length::Length>(),
+    OpEntry::of::<stop_words::StopWords>(),
+    OpEntry::of::<symbol_ratio::SymbolRatio>(),
+    OpEntry::of::<compression_ratio::CompressionRatio>(),
+    OpEntry::of::<normalize::Normalize>(),
+    OpEntry::of::<sample::Sample>(),
+    OpEntry::of::<set::Set>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
     OpEntry::of::<join::Join>(),
@@ -78,10 +93,10 @@ pub enum OpError {
     /// A model or list could not be loaded.
     #[error(transparent)]
     Asset(#[from] AssetError),
-    /// A SQL condition failed while it ran.
-    #[error("the condition `{sql}` failed: {reason}")]
+    /// SQL failed while it ran.
+    #[error("the SQL `{sql}` failed: {reason}")]
     Sql {
-        /// The condition as written.
+        /// The SQL as written.
         sql: String,
         /// What the SQL engine said.
         reason: String,
@@ -428,7 +443,8 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         None
     }
 
-    /// Files the op reads (models, lists): `(key, path)`.
+    /// Files the op reads (models, lists): `(key, path)`; a key with a list of paths once for each.
+    /// Their contents enter the plan's digest in place of the paths.
     fn assets(&self) -> Vec<(&'static str, &Path)> {
         Vec::new()
     }

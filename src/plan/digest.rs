@@ -4,6 +4,8 @@
 //! input files, and the phases before. Never absolute paths, `--out`, `--on`, `--threads` or
 //! `memory_limit`: those change no result.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
@@ -46,10 +48,17 @@ pub(super) fn settings(settings: &dyn AnySettings) -> Result<Value, AssetError> 
         // Its files are hashed on their own.
         object.remove("path");
     }
+    let mut hashes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (key, path) in settings.assets() {
-        if let Some(object) = value.as_object_mut() {
-            object.insert(key.to_owned(), Value::String(asset_hash(path)?));
-        }
+        hashes.entry(key).or_default().push(Value::String(asset_hash(path)?));
+    }
+    for (key, mut hashes) in hashes {
+        // A key with a list of paths gets a list of hashes, in the order of the paths.
+        let hashes = match (&value[key], hashes.len()) {
+            (Value::Array(_), _) | (_, 2..) => Value::Array(hashes),
+            _ => hashes.swap_remove(0),
+        };
+        value[key] = hashes;
     }
     Ok(value)
 }

@@ -9,7 +9,7 @@ use super::Plan;
 use super::lower::LowerError;
 use crate::exec::sample;
 use crate::model::Assets;
-use crate::ops::{Columns, Condition, find};
+use crate::ops::{Columns, Expression, find};
 use crate::read::split::Split;
 
 /// Sets the plan's order, from `previous` where that is a plan of the same stages and input.
@@ -51,7 +51,8 @@ fn dependencies(plan: &Plan) -> Result<Vec<Vec<usize>>, sample::StageError> {
         let settings = sample::settings(stage)?;
         let mut own = Vec::new();
         for sql in settings.conditions().into_iter().chain(stage.when.as_deref()) {
-            for signal in Condition::signals(sql, &columns).map_err(|e| sample::failed(stage, e))? {
+            let read = Expression::compile(sql, &columns).map_err(|e| sample::failed(stage, e))?;
+            for signal in read.signals() {
                 own.extend(plan.stages.iter().position(|other| other.signals.contains(&signal)));
             }
         }

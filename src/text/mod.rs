@@ -11,6 +11,7 @@ pub(crate) mod python;
 pub(crate) mod sentencizer;
 mod spacy_en;
 mod uax29;
+pub(crate) mod word_set;
 
 use std::cell::RefCell;
 use std::ops::Range;
