@@ -1,6 +1,110 @@
 //! What Python means by white space, lines and letters, for the dialects of tools written in it.
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::GeneralCategory;
+
 use super::Span;
+
+/// The general category of a character.
+fn category(c: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(c)
+}
+
+/// `str.isalnum()` of a character: letters and numbers, but neither marks nor circled letters,
+/// which Rust's `is_alphanumeric` takes as well.
+#[must_use]
+#[inline]
+pub(crate) fn is_alnum(c: char) -> bool {
+    use GeneralCategory as G;
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric();
+    }
+    matches!(
+        category(c),
+        G::UppercaseLetter
+            | G::LowercaseLetter
+            | G::TitlecaseLetter
+            | G::ModifierLetter
+            | G::OtherLetter
+            | G::DecimalNumber
+            | G::LetterNumber
+            | G::OtherNumber
+    )
+}
+
+/// `\w` of `re`.
+#[must_use]
+#[inline]
+pub(crate) fn is_word(c: char) -> bool {
+    c == '_' || is_alnum(c)
+}
+
+/// `\d` of `re`, which is `str.isdecimal()`.
+#[must_use]
+#[inline]
+pub(crate) fn is_decimal(c: char) -> bool {
+    if c.is_ascii() { c.is_ascii_digit() } else { category(c) == GeneralCategory::DecimalNumber }
+}
+
+/// `str.isdigit()` of a character: decimals, and digits that are raised, lowered or in circles.
+#[must_use]
+#[inline]
+pub(crate) fn is_digit(c: char) -> bool {
+    is_decimal(c)
+        || matches!(
+            c,
+            '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{1369}'..='\u{1371}' | '\u{19da}' | '\u{2070}'
+                | '\u{2074}'..='\u{2079}' | '\u{2080}'..='\u{2089}' | '\u{2460}'..='\u{2468}'
+                | '\u{2474}'..='\u{247c}' | '\u{2488}'..='\u{2490}' | '\u{24ea}'
+                | '\u{24f5}'..='\u{24fd}' | '\u{24ff}' | '\u{2776}'..='\u{277e}'
+                | '\u{2780}'..='\u{2788}' | '\u{278a}'..='\u{2792}' | '\u{10a40}'..='\u{10a43}'
+                | '\u{10e60}'..='\u{10e68}' | '\u{11052}'..='\u{1105a}'
+                | '\u{1f100}'..='\u{1f10a}'
+        )
+}
+
+/// How many pieces `str.split()` gives, counted up to `most`.
+#[must_use]
+pub(crate) fn count_words(text: &str, most: usize) -> usize {
+    let mut words = 0;
+    let mut inside = false;
+    for c in text.chars() {
+        let space = is_space(c);
+        if !space && !inside {
+            words += 1;
+            if words >= most {
+                break;
+            }
+        }
+        inside = !space;
+    }
+    words
+}
+
+/// The words of [fastText](https://fasttext.cc)'s splitter that begin with a letter or a number:
+/// how DCLM counts words. It splits at seven ASCII characters only, NUL among them.
+#[must_use]
+pub(crate) fn count_fasttext_words(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut words = 0;
+    let mut before = b' ';
+    for (at, &byte) in bytes.iter().enumerate() {
+        if splits_fasttext(before) && !splits_fasttext(byte) {
+            words += usize::from(if byte.is_ascii() {
+                byte.is_ascii_alphanumeric()
+            } else {
+                text[at..].chars().next().is_some_and(is_alnum)
+            });
+        }
+        before = byte;
+    }
+    words
+}
+
+#[inline]
+fn splits_fasttext(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r' | 0)
+}
 
 /// Whether `str.isspace` and `str.strip` take it for white space.
 #[must_use]
@@ -68,6 +172,21 @@ pub(crate) fn split_lines(text: &str, mut line: impl FnMut(Span)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_and_classes_are_those_of_python() {
+        // What CPython 3.11 prints for these.
+        assert!(['²', '½', 'Ⅷ', '①', 'é', 'ｱ', '字'].into_iter().all(is_alnum));
+        assert!(!['Ⓐ', '\u{93e}', '\u{345}', '_', '…'].into_iter().any(is_alnum));
+        assert!(['²', '①', '٣', '７'].into_iter().all(is_digit));
+        assert!(!['½', 'Ⅷ', '⑩', 'a'].into_iter().any(is_digit));
+        assert!(is_decimal('٣') && !is_decimal('²') && is_word('_'));
+        assert_eq!(count_words(" a\u{1f}b\u{3000}c\u{200b}d ", 9), 3);
+        assert_eq!(count_words("a b c d", 2), 2);
+        assert_eq!(count_words(" \n", 2), 0);
+        assert_eq!(count_fasttext_words("\"word (word — a\0b\u{a0}c ½ élan 字\n"), 5);
+        assert_eq!(count_fasttext_words(""), 0);
+    }
 
     #[test]
     fn lines_end_where_python_ends_them() {
