@@ -53,10 +53,14 @@ impl DocumentId {
     /// purpose are nested: a larger one holds the smaller ones.
     #[must_use]
     pub fn chosen(self, seed: u64, purpose: &str, fraction: f64) -> bool {
-        // 53 bits are exact in a float.
-        #[expect(clippy::cast_precision_loss, reason = "see the line above")]
-        let draw = (self.random(seed, purpose) >> 11) as f64 / (1u64 << 53) as f64;
-        draw < fraction
+        self.draw(seed, purpose) < fraction
+    }
+
+    /// [`DocumentId::random`] as a number of at least 0 and less than 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact in a float")]
+    pub fn draw(self, seed: u64, purpose: &str) -> f64 {
+        (self.random(seed, purpose) >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 

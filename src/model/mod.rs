@@ -1,16 +1,19 @@
 //! Models that ops score with, and the loader that reads each file once a process.
 
 pub mod fasttext;
+pub(crate) mod list;
 
+use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::Xxh3;
 
 use self::fasttext::{FastText, FastTextError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, StoreReader};
 use crate::tokens::tokenizer::{Tokenizer, TokenizerError};
 
 /// A file an op needs could not be used.
@@ -49,6 +52,14 @@ pub enum AssetError {
         #[source]
         source: TokenizerError,
     },
+    /// It is not a list of what the op wants.
+    #[error("`{path}` cannot be used as a list: {reason}")]
+    List {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file that ships with tamis is not where it should be.
     #[error("the file `{name}` is at none of {tried}; name one in the settings")]
     NotShipped {
@@ -59,18 +70,31 @@ pub enum AssetError {
     },
 }
 
+/// The folder of an asset file and its name there.
+fn locate(path: &Path) -> Result<(Store, &str), AssetError> {
+    let not_a_file = || AssetError::NotAFile { path: path.to_owned() };
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_a_file)?;
+    let parent =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let store = Store::open_existing(parent)
+        .map_err(|source| AssetError::Read { path: path.to_owned(), source })?;
+    Ok((store, name))
+}
+
 /// The bytes of an asset file.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn read_asset(path: &Path) -> Result<Bytes, AssetError> {
-    let not_a_file = || AssetError::NotAFile { path: path.to_owned() };
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_a_file)?;
-    let parent =
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Store::open_existing(parent)
-        .and_then(|store| store.read(name))
-        .map_err(|source| AssetError::Read { path: path.to_owned(), source })
+    let (store, name) = locate(path)?;
+    store.read(name).map_err(|source| AssetError::Read { path: path.to_owned(), source })
+}
+
+/// The bytes of an asset file as a stream.
+fn open_asset(path: &Path) -> Result<StoreReader, AssetError> {
+    let (store, name) = locate(path)?;
+    let open = || store.reader(name, 0..store.entry(name)?.size);
+    open().map_err(|source| AssetError::Read { path: path.to_owned(), source })
 }
 
 /// A hash of an asset's content, for the plan's digest.
@@ -78,7 +102,23 @@ pub fn read_asset(path: &Path) -> Result<Bytes, AssetError> {
 /// # Errors
 /// When the file cannot be read.
 pub fn asset_hash(path: &Path) -> Result<String, AssetError> {
-    Ok(format!("{:032x}", xxh3_128(&read_asset(path)?)))
+    let mut reader = open_asset(path)?;
+    let mut hash = Xxh3::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let failed = |source: std::io::Error| AssetError::Read {
+            path: path.to_owned(),
+            source: StoreError::Backend {
+                action: "read",
+                path: path.display().to_string(),
+                source: Box::new(source),
+            },
+        };
+        match reader.read(&mut buffer).map_err(failed)? {
+            0 => return Ok(format!("{:032x}", hash.digest128())),
+            read => hash.update(&buffer[..read]),
+        }
+    }
 }
 
 /// Finds a model that ships with tamis: beside the installed program
@@ -114,6 +154,7 @@ pub fn shipped_in(folder: &str, name: &'static str) -> Result<PathBuf, AssetErro
 pub struct Assets {
     fasttext: Mutex<BTreeMap<PathBuf, Arc<FastText>>>,
     tokenizers: Mutex<BTreeMap<PathBuf, Arc<Tokenizer>>>,
+    others: Mutex<BTreeMap<(TypeId, PathBuf), Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Assets {
@@ -137,6 +178,27 @@ impl Assets {
             Tokenizer::from_bytes(bytes)
                 .map_err(|source| AssetError::Tokenizer { path: path.to_owned(), source })
         })
+    }
+
+    /// What `load` makes of the file at `path`, for things that only one op knows.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub fn cached<T: Send + Sync + 'static>(
+        &self,
+        path: &Path,
+        load: impl FnOnce(&Path) -> Result<T, AssetError>,
+    ) -> Result<Arc<T>, AssetError> {
+        // Held while loading, as below.
+        let mut cache = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (TypeId::of::<T>(), path.to_owned());
+        let found = cache.get(&key).and_then(|found| Arc::clone(found).downcast::<T>().ok());
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let loaded = Arc::new(load(path)?);
+        cache.insert(key, Arc::clone(&loaded) as Arc<dyn Any + Send + Sync>);
+        Ok(loaded)
     }
 }
 

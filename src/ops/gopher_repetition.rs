@@ -25,7 +25,7 @@ use crate::text::{Word, WordKind, python};
 ///
 /// The measures and thresholds are those of table A1 in
 /// [Rae et al. 2021](https://arxiv.org/abs/2112.11446). A value equal to a threshold passes. The
-/// first rule broken, in the order of the keys below, gives the reason. All shares are computed for
+/// first rule broken, in the order of the reasons below, gives the reason. All shares are computed for
 /// every document.
 ///
 /// In the dialect `tamis`, *lines* are the non-blank ones and *paragraphs* what stands between blank
@@ -154,12 +154,42 @@ const MEASURES: [Measure; 13] = [
     measure("top_2gram", "max_top_2gram", TOP, ["top-2gram", "top_2_gram"]),
     measure("top_3gram", "max_top_3gram", TOP, ["top-3gram", "top_3_gram"]),
     measure("top_4gram", "max_top_4gram", TOP, ["top-4gram", "top_4_gram"]),
-    measure("duplicate_5gram", "max_duplicate_5gram", DUP, ["duplicate-5gram", "duplicated_5_n_grams"]),
-    measure("duplicate_6gram", "max_duplicate_6gram", DUP, ["duplicate-6gram", "duplicated_6_n_grams"]),
-    measure("duplicate_7gram", "max_duplicate_7gram", DUP, ["duplicate-7gram", "duplicated_7_n_grams"]),
-    measure("duplicate_8gram", "max_duplicate_8gram", DUP, ["duplicate-8gram", "duplicated_8_n_grams"]),
-    measure("duplicate_9gram", "max_duplicate_9gram", DUP, ["duplicate-9gram", "duplicated_9_n_grams"]),
-    measure("duplicate_10gram", "max_duplicate_10gram", DUP, ["duplicate-10gram", "duplicated_10_n_grams"]),
+    measure(
+        "duplicate_5gram",
+        "max_duplicate_5gram",
+        DUP,
+        ["duplicate-5gram", "duplicated_5_n_grams"],
+    ),
+    measure(
+        "duplicate_6gram",
+        "max_duplicate_6gram",
+        DUP,
+        ["duplicate-6gram", "duplicated_6_n_grams"],
+    ),
+    measure(
+        "duplicate_7gram",
+        "max_duplicate_7gram",
+        DUP,
+        ["duplicate-7gram", "duplicated_7_n_grams"],
+    ),
+    measure(
+        "duplicate_8gram",
+        "max_duplicate_8gram",
+        DUP,
+        ["duplicate-8gram", "duplicated_8_n_grams"],
+    ),
+    measure(
+        "duplicate_9gram",
+        "max_duplicate_9gram",
+        DUP,
+        ["duplicate-9gram", "duplicated_9_n_grams"],
+    ),
+    measure(
+        "duplicate_10gram",
+        "max_duplicate_10gram",
+        DUP,
+        ["duplicate-10gram", "duplicated_10_n_grams"],
+    ),
 ];
 const TOP: &str = "share of characters in the most frequent one";
 const DUP: &str = "share of characters in duplicate ones";
@@ -287,13 +317,11 @@ impl GopherRepetition {
 
     fn tamis(&self, document: Document<'_>, scratch: &mut Scratch) -> Measures {
         let Document { text, analysis, .. } = document;
-        let lines = || analysis.lines(text).iter().map(|line| line.of(text).trim());
+        let lines = || analysis.lines(text).iter().map(move |line| line.of(text).trim());
         let full = lines().filter(|line| !line.is_empty());
         let segments = &mut scratch.segments;
-        let [lines, paragraphs] = [
-            segments.later(full, None),
-            segments.later(segments::paragraphs(text, lines()), None),
-        ];
+        let [lines, paragraphs] =
+            [segments.later(full, None), segments.later(segments::paragraphs(text, lines()), None)];
         take_chars(&mut scratch.chars, analysis.words(text, self.words));
         let chars = &scratch.chars;
         let all = sum_of(chars);
@@ -302,7 +330,7 @@ impl GopherRepetition {
         scratch.grams.bigrams(analysis.word_hashes(text, self.words));
         each_n(&mut scratch.grams, |n, grams| {
             measures[n + 2] = if n < 5 {
-                let top = top(grams, |gram| sum_of(&chars[gram.place..gram.place + n]));
+                let top = longest_top(grams, |gram| sum_of(&chars[gram.place..gram.place + n]));
                 top.map_or(0.0, |(top, _)| {
                     ratio(grams.covered(chars, |index, _| index == top.index), all)
                 })
@@ -340,7 +368,7 @@ impl GopherRepetition {
         scratch.grams.bigrams(&scratch.hashes);
         each_n(&mut scratch.grams, |n, grams| {
             measures[n + 2] = if n < 5 {
-                let top = top(grams, |gram| sum_of(&chars[gram.place..gram.place + n]));
+                let top = longest_top(grams, |gram| sum_of(&chars[gram.place..gram.place + n]));
                 top.map_or(0.0, |(top, length)| ratio(u64::from(top.count) * length, all))
             } else {
                 ratio(grams.covered(chars, |_, _| true), all)
@@ -370,7 +398,7 @@ impl GopherRepetition {
         scratch.grams.bigrams(analysis.word_hashes(text, WordKind::SpacyEn));
         for n in 2..=4 {
             // The first of the most frequent ones.
-            if let Some((gram, _)) = top(&scratch.grams, |_| 0) {
+            if let Some(gram) = scratch.grams.top().next() {
                 let length = sum_of(&chars[gram.place..gram.place + n]) + n as u64 - 1;
                 measures[n + 2] = ratio(length * u64::from(gram.count), all);
             }
@@ -400,16 +428,13 @@ fn each_n(grams: &mut Grams, mut each: impl FnMut(usize, &Grams)) {
     }
 }
 
-/// The most frequent n-gram that is there twice; of several the one of greatest `length`, of those
-/// the first.
-fn top(grams: &Grams, length: impl Fn(Gram) -> u64) -> Option<(Gram, u64)> {
+/// Of the most frequent n-grams that are there twice the one of greatest `length`, of several the
+/// first.
+fn longest_top(grams: &Grams, length: impl Fn(Gram) -> u64) -> Option<(Gram, u64)> {
     let mut best: Option<(Gram, u64)> = None;
-    for gram in grams.repeated() {
-        if best.is_some_and(|(top, _)| top.count > gram.count) {
-            continue;
-        }
+    for gram in grams.top() {
         let length = length(gram);
-        if best.is_none_or(|(top, longest)| (gram.count, length) > (top.count, longest)) {
+        if best.is_none_or(|(_, longest)| length > longest) {
             best = Some((gram, length));
         }
     }

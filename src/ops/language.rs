@@ -6,9 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, Row,
-};
+use super::{BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings};
 use crate::config::diagnostic::nearest;
 use crate::document::{Reason, Signal, SignalType};
 use crate::model::fasttext::{FastText, Prediction, Scratch};

@@ -8,24 +8,33 @@
 mod c4_badwords;
 mod c4_paragraph;
 mod c4_quality;
+mod compression_ratio;
 mod dialect;
 mod exact_dedup;
+mod expression;
 mod fineweb_quality;
 mod gopher_quality;
 mod gopher_repetition;
+mod join;
 mod language;
+mod length;
 mod line_filter;
 mod line_modify;
 mod lines;
 mod ngram_repetition;
 mod normalize;
 mod phrase;
+mod sample;
+mod set;
+mod stop_words;
+mod symbol_ratio;
 #[cfg(test)]
 mod testing;
+mod url_filter;
 mod r#where;
 mod word_removal_ratio;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -35,24 +44,33 @@ use crate::document::{Batch, DocumentId, Reason, Signal, SignalColumn, SignalTyp
 use crate::model::{AssetError, Assets};
 use crate::text::Analysis;
 
-pub use crate::ops::r#where::Condition;
+pub use self::expression::{Condition, Expression};
+pub use self::join::{JoinOn, JoinOp, key_hash};
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
+    OpEntry::of::<url_filter::UrlFilter>(),
     OpEntry::of::<language::Language>(),
-    OpEntry::of::<gopher_repetition::GopherRepetition>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
+    OpEntry::of::<gopher_repetition::GopherRepetition>(),
     OpEntry::of::<c4_quality::C4Quality>(),
     OpEntry::of::<c4_paragraph::C4Paragraph>(),
     OpEntry::of::<c4_badwords::C4Badwords>(),
-    OpEntry::of::<normalize::Normalize>(),
+    OpEntry::of::<fineweb_quality::FinewebQuality>(),
     OpEntry::of::<line_filter::LineFilter>(),
     OpEntry::of::<line_modify::LineModify>(),
     OpEntry::of::<word_removal_ratio::WordRemovalRatio>(),
     OpEntry::of::<ngram_repetition::NgramRepetition>(),
-    OpEntry::of::<fineweb_quality::FinewebQuality>(),
+    OpEntry::of::<length::Length>(),
+    OpEntry::of::<stop_words::StopWords>(),
+    OpEntry::of::<symbol_ratio::SymbolRatio>(),
+    OpEntry::of::<compression_ratio::CompressionRatio>(),
+    OpEntry::of::<normalize::Normalize>(),
+    OpEntry::of::<sample::Sample>(),
+    OpEntry::of::<set::Set>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
+    OpEntry::of::<join::Join>(),
 ];
 
 /// Finds an op by the name used in `op = "…"`.
@@ -75,10 +93,10 @@ pub enum OpError {
     /// A model or list could not be loaded.
     #[error(transparent)]
     Asset(#[from] AssetError),
-    /// A SQL condition failed while it ran.
-    #[error("the condition `{sql}` failed: {reason}")]
+    /// SQL failed while it ran.
+    #[error("the SQL `{sql}` failed: {reason}")]
     Sql {
-        /// The condition as written.
+        /// The SQL as written.
         sql: String,
         /// What the SQL engine said.
         reason: String,
@@ -311,6 +329,8 @@ pub enum Op {
     Partition(Box<dyn PartitionOp>),
     /// Needs an exchange.
     Exchange(Box<dyn ExchangeOp>),
+    /// Meets the rows of external files.
+    Join(JoinOp),
 }
 
 /// Where an op runs: in the flow of one task, or across all of them.
@@ -323,6 +343,16 @@ pub enum OpKind {
     Partition,
     /// Across all tasks: cuts the plan in two phases.
     Exchange,
+    /// Across all tasks and the rows of external files: cuts the plan too.
+    Join,
+}
+
+impl OpKind {
+    /// Whether documents are put aside before it and taken up again behind it.
+    #[must_use]
+    pub fn cuts(self) -> bool {
+        matches!(self, Self::Exchange | Self::Join)
+    }
 }
 
 /// What an op may ask for while it is built.
@@ -402,13 +432,19 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         Vec::new()
     }
 
+    /// The external Parquet files (a glob) whose rows the documents meet.
+    fn table(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// What the op with these settings decides about a document of which only its own signals are
     /// known; `None` where that takes the text. For `tamis whatif`.
     fn judge(&self, _signals: &dyn SignalLookup) -> Option<Decision> {
         None
     }
 
-    /// Files the op reads (models, lists): `(key, path)`.
+    /// Files the op reads (models, lists): `(key, path)`; a key with a list of paths once for each.
+    /// Their contents enter the plan's digest in place of the paths.
     fn assets(&self) -> Vec<(&'static str, &Path)> {
         Vec::new()
     }
@@ -438,6 +474,8 @@ pub trait AnySettings: Send + Sync {
     fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError>;
     /// See [`Settings::conditions`].
     fn conditions(&self) -> Vec<&str>;
+    /// See [`Settings::table`].
+    fn table(&self) -> Option<PathBuf>;
     /// See [`Settings::judge`].
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision>;
     /// See [`Settings::build`].
@@ -467,6 +505,10 @@ impl<T: Settings> AnySettings for T {
 
     fn conditions(&self) -> Vec<&str> {
         Settings::conditions(self)
+    }
+
+    fn table(&self) -> Option<PathBuf> {
+        Settings::table(self)
     }
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
@@ -553,7 +595,7 @@ mod tests {
         }
     }
 
-    /// The flow behind an exchange has no place for signals of the exchange itself yet.
+    /// Verdicts of an exchange carry no signals yet.
     #[test]
     fn exchange_ops_compute_no_signals() {
         for op in OPS.iter().filter(|op| op.kind == OpKind::Exchange) {

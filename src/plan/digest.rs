@@ -4,6 +4,8 @@
 //! input files, and the phases before. Never absolute paths, `--out`, `--on`, `--threads` or
 //! `memory_limit`: those change no result.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
@@ -42,10 +44,21 @@ impl InputDigest {
 /// An op's settings with the content of files in place of their paths.
 pub(super) fn settings(settings: &dyn AnySettings) -> Result<Value, AssetError> {
     let mut value = settings.to_json();
+    if let (Some(object), Some(_)) = (value.as_object_mut(), settings.table()) {
+        // Its files are hashed on their own.
+        object.remove("path");
+    }
+    let mut hashes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (key, path) in settings.assets() {
-        if let Some(object) = value.as_object_mut() {
-            object.insert(key.to_owned(), Value::String(asset_hash(path)?));
-        }
+        hashes.entry(key).or_default().push(Value::String(asset_hash(path)?));
+    }
+    for (key, mut hashes) in hashes {
+        // A key with a list of paths gets a list of hashes, in the order of the paths.
+        let hashes = match (&value[key], hashes.len()) {
+            (Value::Array(_), _) | (_, 2..) => Value::Array(hashes),
+            _ => hashes.swap_remove(0),
+        };
+        value[key] = hashes;
     }
     Ok(value)
 }
@@ -70,13 +83,7 @@ pub(super) fn phases(plan: &Plan, parts: &Parts, kinds: Vec<(PhaseKind, u32)>) -
     phases
 }
 
-fn phase(
-    plan: &Plan,
-    parts: &Parts,
-    kind: &PhaseKind,
-    tasks: u32,
-    before: &[String],
-) -> String {
+fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[String]) -> String {
     let stage = |index: usize| {
         let stage = &plan.stages[index];
         json!([
@@ -86,7 +93,8 @@ fn phase(
             parts.stages[index],
             stage.only,
             stage.when,
-            stage.action
+            stage.action,
+            stage.table.as_ref().map(|table| &table.digest)
         ])
     };
     let own = match kind {
@@ -112,7 +120,10 @@ fn phase(
                 }),
             },
         }),
-        PhaseKind::Meet { stage: index, from } => json!([before[*from], stage(*index)]),
+        PhaseKind::Meet { stage: index, from, table } => {
+            json!([before[*from], table.map(|table| &before[table]), stage(*index)])
+        }
+        PhaseKind::Table { stage: index, cuts } => json!([stage(*index), cuts]),
         PhaseKind::Shard { from, cuts } => {
             json!([before[*from], cuts, plan.tokens.as_ref().map(|tokens| tokens.format),])
         }

@@ -9,7 +9,7 @@ use super::Plan;
 use super::lower::LowerError;
 use crate::exec::sample;
 use crate::model::Assets;
-use crate::ops::{Columns, Condition, OpKind, find};
+use crate::ops::{Columns, Expression, find};
 use crate::read::split::Split;
 
 /// Sets the plan's order, from `previous` where that is a plan of the same stages and input.
@@ -37,9 +37,7 @@ pub(super) fn by_cost(
     let fences: Vec<bool> = plan
         .stages
         .iter()
-        .map(|stage| {
-            stage.edit.is_some() || find(&stage.op).is_some_and(|op| op.kind == OpKind::Exchange)
-        })
+        .map(|stage| stage.edit.is_some() || find(&stage.op).is_some_and(|op| op.kind.cuts()))
         .collect();
     plan.order = arrange(&costs, &rates, &needs, &fences);
     Ok(())
@@ -53,7 +51,8 @@ fn dependencies(plan: &Plan) -> Result<Vec<Vec<usize>>, sample::StageError> {
         let settings = sample::settings(stage)?;
         let mut own = Vec::new();
         for sql in settings.conditions().into_iter().chain(stage.when.as_deref()) {
-            for signal in Condition::signals(sql, &columns).map_err(|e| sample::failed(stage, e))? {
+            let read = Expression::compile(sql, &columns).map_err(|e| sample::failed(stage, e))?;
+            for signal in read.signals() {
                 own.extend(plan.stages.iter().position(|other| other.signals.contains(&signal)));
             }
         }

@@ -102,14 +102,30 @@ fn ends_line(c: char) -> bool {
     )
 }
 
+/// Whether one of eight bytes is below 0x20, or 0xc2 or 0xe2.
+fn may_end_line(chunk: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // A borrow can only say yes too often.
+    let control = chunk.wrapping_sub(0x20 * ONES) & !chunk;
+    let other = (chunk & 0xdf * ONES) ^ (0xc2 * ONES);
+    let lead = other.wrapping_sub(ONES) & !other;
+    (control | lead) & (0x80 * ONES) != 0
+}
+
 /// `str.splitlines()`: calls `line` for each.
 pub(crate) fn split_lines(text: &str, mut line: impl FnMut(Span)) {
     let bytes = text.as_bytes();
     let mut start = 0;
     let mut at = 0;
     while at < bytes.len() {
-        let byte = bytes[at];
         // Every line end is a control character or begins with one of two bytes.
+        if let Some(chunk) = bytes[at..].first_chunk::<8>()
+            && !may_end_line(u64::from_le_bytes(*chunk))
+        {
+            at += 8;
+            continue;
+        }
+        let byte = bytes[at];
         if byte >= 0x20 && byte != 0xc2 && byte != 0xe2 {
             at += 1;
             continue;
@@ -167,6 +183,10 @@ mod tests {
         assert_eq!(lines("a\u{b}b\u{1c}c\u{85}d\u{2028}e\n"), ["a", "b", "c", "d", "e"]);
         assert_eq!(lines("\u{a0}…\u{2027}\u{1f}"), ["\u{a0}…\u{2027}\u{1f}"]);
         assert!(lines("").is_empty());
+        assert_eq!(
+            lines("123456789\r\n12345678\u{2029}123456…é1234"),
+            ["123456789", "12345678", "123456…é1234"]
+        );
         assert_eq!(strip("\u{1f}\u{3000} a \u{1c}\n"), "a");
     }
 }

@@ -22,8 +22,8 @@ mod tests;
 use super::classes::{LETTER as ALPHABETIC, NON_ASCII, NUMBER as NUMERIC};
 use super::{Classes, Word};
 use rules::{
-    ASCII, BLOCK_OF, BREAK, CLASS, ENTRIES, FALL_BACK, NEED_HEBREW, NEED_LETTER,
-    NEED_NUMERIC, NEWLINE_STATE, START, STATE, STEPS, WAIT, ZWJ_BIT,
+    ASCII, BLOCK_OF, BREAK, CLASS, ENTRIES, FALL_BACK, NEED_HEBREW, NEED_LETTER, NEED_NUMERIC,
+    NEWLINE_STATE, START, STATE, STEPS, WAIT, ZWJ_BIT,
 };
 
 /// Calls `word` for each word of `text`, in order. Time is linear in the length of the text,

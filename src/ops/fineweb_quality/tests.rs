@@ -73,7 +73,8 @@ fn bad_texts() {
             assert_eq!(run(toml, text).reason(), "empty", "{text:?}");
         }
         let every: String = (0u32..0x11_0000).step_by(7).filter_map(char::from_u32).collect();
-        for text in ["...", "\0\n\0", "\u{200b}\n", &"\r".repeat(9_999), &"a".repeat(99_999), &every]
+        for text in
+            ["...", "\0\n\0", "\u{200b}\n", &"\r".repeat(9_999), &"a".repeat(99_999), &every]
         {
             run(toml, text);
         }

@@ -142,8 +142,7 @@ pub(super) fn dclm(text: &str, stop_words: &StopWords) -> Measures {
         let end = memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |found| from + found);
         let line = python::strip(&text[from..end]);
         if !line.is_empty() {
-            let ellipsis =
-                line.ends_with("...") || line.ends_with(". . .") || line.ends_with('…');
+            let ellipsis = line.ends_with("...") || line.ends_with(". . .") || line.ends_with('…');
             lines.count(line.starts_with(['●', '•', '*', '-']), ellipsis);
         }
         from = end + 1;
@@ -255,7 +254,7 @@ fn pieces(text: &str, words: &[Word]) -> [u64; 2] {
             walk.gap(&text[at..start]);
         }
         at = word.end as usize;
-        if bytes[start] == b' ' {
+        if !word.is_ascii() && word.of(text).starts_with(char::is_whitespace) {
             // Spaces with a combining letter behind them, which make a word that is not one piece.
             walk.gap(&text[start..at]);
         } else {

@@ -136,7 +136,8 @@ mod tests {
             assert_eq!(set.in_any_unicode_case(&upper, 0, upper.len()), 1 << number);
             assert_eq!(set.in_any_case(&upper, 0, upper.len()) != 0, upper.is_ascii());
         }
-        for other in ["b", "th", "then", "straigh", "straightawax", "être\u{301}", "", "[h[", "\0"] {
+        for other in ["b", "th", "then", "straigh", "straightawax", "être\u{301}", "", "[h[", "\0"]
+        {
             assert_eq!(set.exactly(other, 0, other.len()), 0, "{other}");
             assert_eq!(set.in_any_case(other, 0, other.len()), 0, "{other}");
         }

@@ -1,4 +1,4 @@
-//! Names in SQL conditions: found before polars sees them, since `gopher-quality.word_count` would
+//! Names in SQL expressions: found before polars sees them, since `gopher-quality.word_count` would
 //! read as a subtraction there.
 
 use super::Source;
@@ -119,7 +119,7 @@ fn check_call(word: &str, behind: &str) -> Result<(), String> {
     let upper = word.to_ascii_uppercase();
     if upper == "SELECT" || upper == "OVER" {
         return Err(format!(
-            "`{word}` looks at other rows; a condition may look at one document only"
+            "`{word}` looks at other rows; an expression may look at one document only"
         ));
     }
     let is_call = behind.trim_start().starts_with('(');
