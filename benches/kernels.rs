@@ -119,6 +119,27 @@ fn gopher_and_fineweb(bencher: Bencher, dialect: &str) {
     chain(bencher, &ops.map(|op| (op, settings.clone())));
 }
 
+#[divan::bench(args = ["tamis", "datatrove", "dclm"])]
+fn c4_quality(bencher: Bencher, dialect: &str) {
+    chain(bencher, &[("c4-quality", serde_json::json!({"dialect": dialect}))]);
+}
+
+#[divan::bench(args = ["tamis", "dclm"])]
+fn line_modify(bencher: Bencher, dialect: &str) {
+    chain(bencher, &[("line-modify", serde_json::json!({"dialect": dialect}))]);
+}
+
+#[divan::bench]
+fn line_filter(bencher: Bencher) {
+    let settings = serde_json::json!({"min_words": 3, "phrases": ["read more", "sign in"]});
+    chain(bencher, &[("line-filter", settings)]);
+}
+
+#[divan::bench(args = ["c4-paragraph", "c4-badwords", "ngram-repetition", "normalize"])]
+fn op(bencher: Bencher, op: &str) {
+    chain(bencher, &[(op, serde_json::json!({}))]);
+}
+
 #[divan::bench]
 fn language_lid176(bencher: Bencher) {
     let model =

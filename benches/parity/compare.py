@@ -5,7 +5,7 @@
 Prints a table per op and the first disagreements (with the start of the text and the note of the
 document if `--documents` is given). Lines are matched by `n`; a line may hold any subset of ops,
 and one `n` may come on several lines. Of the edited text, `sha256` is compared where both sides
-have it (the column `text` is empty where none was); our side may give `text_after` instead. Exits 1
+have it, or `sha1` (the column `text` is empty where none was); our side may give `text_after` instead. Exits 1
 if anything differs or is missing.
 """
 
@@ -28,15 +28,20 @@ def read_decisions(path: Path) -> Decisions:
     return decisions
 
 
-def text_digest(decision: dict) -> str | None:
-    if "sha256" in decision:
-        return decision["sha256"]
+def text_digest(decision: dict, kind: str) -> str | None:
+    if kind in decision:
+        return decision[kind]
     text = decision.get("text_after")
-    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+    return None if text is None else hashlib.new(kind, text.encode()).hexdigest()
+
+
+def text_digests(truth: dict, ours: dict) -> tuple[str | None, str | None]:
+    kind = "sha1" if "sha1" in truth else "sha256"
+    return text_digest(truth, kind), text_digest(ours, kind)
 
 
 def has_texts(truth: dict, ours: dict) -> bool:
-    return truth["keep"] and ours["keep"] and None not in (text_digest(truth), text_digest(ours))
+    return truth["keep"] and ours["keep"] and None not in text_digests(truth, ours)
 
 
 def read_documents(path: Path | None) -> list[dict]:
@@ -58,9 +63,12 @@ def differences(truth: dict, ours: dict) -> list[str]:
     if truth["keep"] != ours["keep"]:
         return ["decision"]
     found = []
-    if verdict(truth) != verdict(ours):
+    # A drop without a reason is one that the two name by things that cannot be compared.
+    named = truth["keep"] or ours["reason"] is not None
+    if named and verdict(truth) != verdict(ours):
         found.append("reason")
-    if has_texts(truth, ours) and text_digest(truth) != text_digest(ours):
+    digests = text_digests(truth, ours)
+    if has_texts(truth, ours) and digests[0] != digests[1]:
         found.append("text")
     return found
 

@@ -8,6 +8,7 @@ pyarrow (the environment of `benches/peers/setup.sh` has it).
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -19,8 +20,34 @@ import pyarrow.parquet as parquet
 ROOT = Path(__file__).resolve().parents[2]
 
 # What a stage's name stands for.
-SETTINGS = {"c4-quality@fineweb": {"op": "c4-quality", "terminal_punctuation": False}}
+LINES_OFF = {
+    "op": "line-modify",
+    "max_uppercase_ratio": 1.0,
+    "max_digit_ratio": 1.0,
+    "counters": False,
+    "min_words": 0,
+    "remove": [],
+}
+SETTINGS = {
+    "c4-quality@fineweb": {"op": "c4-quality", "terminal_punctuation": False},
+    "c4-lines": {
+        "op": "c4-quality",
+        "max_chars": 190_000,
+        "min_words_per_line": 5,
+        "min_sentences": 0,
+    },
+    "line-uppercase": {**LINES_OFF, "max_uppercase_ratio": 0.5},
+    "line-numeric": {**LINES_OFF, "max_digit_ratio": 0.999999},
+    "line-counter": {**LINES_OFF, "counters": True},
+    "line-length": {**LINES_OFF, "min_words": 2},
+    "substring-items-in-cart": {**LINES_OFF, "remove": [{"text": "items in cart"}]},
+    "substring-read-more": {**LINES_OFF, "remove": [{"text": "Read more...", "at": "end"}]},
+    "substring-sign-in": {**LINES_OFF, "remove": [{"text": "Sign-in", "at": "start"}]},
+}
+# Ops that are compared by decision and text: DCLM names the function, ours the rule.
+EDITING = ("c4-lines", "line-modify", *(name for name in SETTINGS if name[:4] in ("line", "subs")))
 FINEWEB = ("gopher-repetition", "gopher-quality", "c4-quality@fineweb", "fineweb-quality")
+CHAINS = {"fineweb": FINEWEB, "word-removal-ratio": ("line-modify", "word-removal-ratio")}
 OPS = {
     "datatrove": (
         "gopher-repetition",
@@ -28,9 +55,11 @@ OPS = {
         "c4-quality",
         "c4-quality@fineweb",
         "fineweb-quality",
+        "c4-paragraph",
+        "c4-badwords",
         "fineweb",
     ),
-    "dclm": ("gopher-repetition", "gopher-quality"),
+    "dclm": ("gopher-repetition", "gopher-quality", *EDITING, "word-removal-ratio"),
 }
 
 # Names that DCLM has for our reasons.
@@ -59,11 +88,15 @@ DCLM_REASONS = {
 
 
 def toml_value(value: object) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        tables = (", ".join(f"{key} = {toml_value(v)}" for key, v in row.items()) for row in value)
+        return "[" + ", ".join(f"{{ {table} }}" for table in tables) + "]"
     return json.dumps(value)
 
 
 def pipeline(source: Path, stages: tuple[str, ...], dialect: str) -> str:
-    lines = ['name = "parity"', "seed = 1", 'ledger = "full"', "", "[[source]]", 'name = "in"']
+    lines = ['name = "parity"', "seed = 1", 'ledger = "full"', "", "[documents]", ""]
+    lines += ["[[source]]", 'name = "in"']
     lines.append(f"path = {toml_value(str(source))}")
     for stage in stages:
         settings = {"op": stage, **SETTINGS.get(stage, {}), "dialect": dialect}
@@ -84,6 +117,8 @@ def run(tamis: Path, source: Path, stages: tuple[str, ...], dialect: str) -> lis
         if ran.returncode != 0:
             sys.exit(f"{' '.join(command)}\n{ran.stdout}{ran.stderr}")
         rows = parquet.read_table(out / "ledger").to_pylist()
+        documents = parquet.read_table(out / "documents", columns=["id", "text"]).to_pylist()
+    texts = {document["id"]: document["text"] for document in documents}
     rows.sort(key=lambda row: int(row["record"]))
     decisions = []
     for row in rows:
@@ -91,7 +126,13 @@ def run(tamis: Path, source: Path, stages: tuple[str, ...], dialect: str) -> lis
             sys.exit(f"record {row['record']} failed: {row['reason']}")
         kept = row["verdict"] == "kept"
         decision = {"keep": kept, "reason": None if kept else row["reason"]}
-        if len(stages) > 1:
+        if kept and texts[row["id"]] is not None:
+            text = texts[row["id"]].encode()
+            decision["sha256"] = hashlib.sha256(text).hexdigest()
+            decision["sha1"] = hashlib.sha1(text).hexdigest()
+        if stages[0] in EDITING:
+            decision["reason"] = None
+        elif len(stages) > 1:
             names = {stage.replace("@", "-"): stage for stage in stages}
             decision["stage"] = None if kept else names[row["stage"]]
         elif dialect == "dclm" and not kept:
@@ -111,7 +152,7 @@ def main() -> None:
 
     rows: list[dict] = []
     for op in arguments.ops or OPS[arguments.dialect]:
-        stages = FINEWEB if op == "fineweb" else (op,)
+        stages = CHAINS.get(op, (op,))
         found = run(arguments.tamis, arguments.input.resolve(), stages, arguments.dialect)
         rows = rows or [{"n": n} for n in range(len(found))]
         for row, decision in zip(rows, found, strict=True):

@@ -285,7 +285,7 @@ impl WordList {
         let mut free = 0;
         for (at, &byte) in bytes.iter().enumerate() {
             let starts = !inside;
-            inside = byte.is_ascii_alphanumeric() | (byte == b'_');
+            inside = byte.is_ascii_alphanumeric() || byte == b'_';
             if !starts {
                 continue;
             }

@@ -48,6 +48,7 @@ use crate::text::{Span, Word, WordKind};
 ///   sentences are counted as in `tamis`, since DCLM uses a trained model for it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "a switch a rule")]
 pub(super) struct C4Quality {
     /// Greatest number of characters of the document; DCLM's recipe has it, the others do not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -281,7 +282,9 @@ fn may_have(text: &str) -> bool {
     let around = |at: usize, before: &[u8], behind: &[u8]| {
         at >= before.len()
             && bytes[at - before.len()..at].eq_ignore_ascii_case(before)
-            && bytes.get(at + 1..at + 1 + behind.len()).is_some_and(|b| b.eq_ignore_ascii_case(behind))
+            && bytes
+                .get(at + 1..at + 1 + behind.len())
+                .is_some_and(|b| b.eq_ignore_ascii_case(behind))
     };
     let cookie = |at| around(at, b"coo", b"ie");
     let script_or_privacy = |at| around(at, b"ja", b"a") || around(at, b"pri", b"acy");

@@ -136,10 +136,10 @@ impl Settings for LineModify {
             }
             let odd = |c: char| "\\^$*+?()[]{}|".contains(c);
             if self.dialect == DclmDialect::Dclm && text.contains(odd) {
+                let odd: String = text.chars().filter(|c| odd(*c)).collect();
                 return setting(format!(
-                    "DCLM would read `{text}` as a regular expression; leave {} out or use the \
-                     dialect `tamis`",
-                    text.chars().filter(|c| odd(*c)).map(|c| format!("`{c}`")).collect::<String>()
+                    "DCLM would read `{text}` as a regular expression; leave `{odd}` out or use \
+                     the dialect `tamis`"
                 ));
             }
         }

@@ -155,7 +155,7 @@ mod tests {
             for bits in 0..1u32 << length {
                 let words: Vec<u64> = (0..length).map(|at| u64::from(bits >> at & 1)).collect();
                 for n in 1..=words.len() {
-                    let plain = (0..words.len() - n + 1)
+                    let plain = (0..=words.len() - n)
                         .map(|start| {
                             let gram = &words[start..start + n];
                             words[start..]

@@ -111,20 +111,19 @@ struct Removed {
     counts: Vec<(usize, usize)>,
 }
 
-impl Removed {
-    /// The share removed of a row; `None` for a document that no stage saw.
-    fn share(&self, columns: &[(&Int64Array, &Int64Array)], row: usize) -> Option<Option<f64>> {
-        let mut seen = columns
-            .iter()
-            .filter(|(before, after)| before.is_valid(row) && after.is_valid(row))
-            .map(|(before, after)| (before.value(row), after.value(row)));
-        let (before, mut after) = seen.next()?;
-        if let Some((_, last)) = seen.last() {
-            after = last;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-        Some((before > 0).then(|| (before - after) as f64 / before as f64))
-    }
+/// Words before the first and after the last of the stages that saw the document of a row.
+fn words(columns: &[(&Int64Array, &Int64Array)], row: usize) -> Option<(i64, i64)> {
+    let mut seen = columns
+        .iter()
+        .filter(|(before, after)| before.is_valid(row) && after.is_valid(row))
+        .map(|(before, after)| (before.value(row), after.value(row)));
+    let (before, after) = seen.next()?;
+    Some((before, seen.next_back().map_or(after, |(_, last)| last)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+fn share(before: i64, after: i64) -> f64 {
+    (before - after) as f64 / before as f64
 }
 
 impl PartitionOp for Removed {
@@ -140,14 +139,14 @@ impl PartitionOp for Removed {
         let mut shares = vec![None; batch.len()];
         let mut decisions = Vec::with_capacity(rows.len());
         for &row in rows {
-            let share = self.share(&columns, row);
-            shares[row] = share.flatten().map(SignalValue::Float);
-            decisions.push(match share {
-                Some(Some(removed)) => self.settings.decide(removed),
-                Some(None) if self.settings.dialect == DclmDialect::Dclm => {
-                    Decision::Drop(TOO_MANY)
+            decisions.push(match words(&columns, row) {
+                Some((before @ 1.., after)) => {
+                    let removed = share(before, after);
+                    shares[row] = Some(SignalValue::Float(removed));
+                    self.settings.decide(removed)
                 }
-                Some(None) | None => Decision::Keep,
+                Some(_) if self.settings.dialect == DclmDialect::Dclm => Decision::Drop(TOO_MANY),
+                Some(_) | None => Decision::Keep,
             });
         }
         for column in signals {

@@ -44,7 +44,7 @@ pub(crate) fn count_words(text: &str, most: usize) -> usize {
             let c = text[at..].chars().next().unwrap_or_default();
             (is_space(c), c.len_utf8())
         };
-        words += usize::from(!space & !inside);
+        words += usize::from(!space && !inside);
         inside = !space;
         at += length;
     }
