@@ -6,13 +6,14 @@
 use std::hint::black_box;
 
 use divan::Bencher;
-use divan::counter::BytesCount;
+use divan::counter::{BytesCount, ItemsCount};
 use tamis::exchange::{Cuts, ExchangeWriter};
 use tamis::model::Assets;
 use tamis::model::fasttext::Scratch;
 use tamis::ops::{BuildContext, Columns, Op, find};
 use tamis::read::{BatchBuilder, Fields, Format, Part, Piece};
 use tamis::store::Store;
+use tamis::text::WordKind;
 use tamis::tokens::TokenBatch;
 use tokenizers::pipeline::PipelineToken;
 
@@ -22,10 +23,13 @@ fn main() {
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data-samples");
 
-/// All web documents of data-samples' plain file, in one batch.
+/// All documents of a plain JSONL file in one batch: the web documents of data-samples, or what
+/// `TAMIS_BENCH` names.
 fn batch() -> tamis::document::Batch {
-    let store = Store::open_existing(format!("{SAMPLES}/web")).unwrap();
-    let file = "part-2.jsonl".to_owned();
+    let file = std::env::var("TAMIS_BENCH").unwrap_or(format!("{SAMPLES}/web/part-2.jsonl"));
+    let (folder, file) = file.rsplit_once('/').unwrap();
+    let store = Store::open_existing(folder).unwrap();
+    let file = file.to_owned();
     let size = store.entry(&file).unwrap().size;
     let fields = Fields { text: "text".into(), id: "id".into(), metadata: vec!["url".into()] };
     let piece = Piece { file, size, part: Part::Whole };
@@ -53,32 +57,127 @@ fn xxh3_128(bencher: Bencher) {
     });
 }
 
-#[divan::bench]
-fn words_uax29(bencher: Bencher) {
+#[divan::bench(args = ["unicode", "whitespace", "dictionary", "spacy-en"])]
+fn words(bencher: Bencher, kind: &str) {
     let batch = batch();
+    let kind: WordKind = serde_json::from_value(kind.into()).unwrap();
     bencher.counter(bytes(&batch)).bench(|| {
         (0..batch.len())
-            .map(|row| tamis::text::Analysis::default().words(batch.text(row)).len())
+            .map(|row| tamis::text::Analysis::default().words(batch.text(row), kind).len())
             .sum::<usize>()
     });
 }
 
-#[divan::bench]
-fn gopher_quality(bencher: Bencher) {
-    let assets = Assets::default();
-    let settings = (find("gopher-quality").unwrap().from_json)(serde_json::json!({})).unwrap();
-    let op =
-        settings.build(&BuildContext { assets: &assets, columns: &Columns::default() }).unwrap();
-    let Op::Document(op) = op else { panic!("gopher-quality is a document op") };
-    bencher.counter(bytes(&batch())).with_inputs(batch).bench_refs(|batch| {
+/// An op as it is in a pipeline, words and all, alone or behind others.
+fn chain(bencher: Bencher, ops: &[(&str, serde_json::Value)]) {
+    let (assets, columns) = (Assets::default(), Columns::default());
+    let ops: Vec<_> = ops
+        .iter()
+        .map(|(name, settings)| {
+            let entry = find(name).unwrap();
+            let settings = (entry.from_json)(settings.clone()).unwrap();
+            let context = BuildContext { assets: &assets, columns: &columns, seed: 1 };
+            let Op::Document(op) = settings.build(&context).unwrap() else {
+                panic!("{name} is no document op")
+            };
+            (entry, op)
+        })
+        .collect();
+    bencher.counter(bytes(&batch())).with_inputs(batch).bench_local_refs(|batch| {
         let rows: Vec<usize> = (0..batch.len()).collect();
-        let mut signals: Vec<_> = find("gopher-quality")
-            .unwrap()
-            .signals
+        for (entry, op) in &ops {
+            let mut signals: Vec<_> = entry
+                .signals
+                .iter()
+                .map(|signal| tamis::document::SignalColumn::new(signal.kind, batch.len()))
+                .collect();
+            black_box(op.run(batch, &rows, Some(0), &mut signals));
+        }
+    });
+}
+
+#[divan::bench(args = ["tamis", "datatrove", "dclm"])]
+fn gopher_repetition(bencher: Bencher, dialect: &str) {
+    chain(bencher, &[("gopher-repetition", serde_json::json!({"dialect": dialect}))]);
+}
+
+#[divan::bench(args = ["tamis", "datatrove", "dclm"])]
+fn gopher_quality(bencher: Bencher, dialect: &str) {
+    chain(bencher, &[("gopher-quality", serde_json::json!({"dialect": dialect}))]);
+}
+
+#[divan::bench(args = ["tamis", "datatrove"])]
+fn fineweb_quality(bencher: Bencher, dialect: &str) {
+    chain(bencher, &[("fineweb-quality", serde_json::json!({"dialect": dialect}))]);
+}
+
+/// Words are split once for all three.
+#[divan::bench(args = ["tamis", "datatrove"])]
+fn gopher_and_fineweb(bencher: Bencher, dialect: &str) {
+    let settings = serde_json::json!({"dialect": dialect});
+    let ops = ["gopher-repetition", "gopher-quality", "fineweb-quality"];
+    chain(bencher, &ops.map(|op| (op, settings.clone())));
+}
+
+/// Ops that need no words, and those of which words are split for them alone.
+#[divan::bench(args = ["length", "stop-words", "symbol-ratio", "compression-ratio"])]
+fn character_op(bencher: Bencher, op: &str) {
+    let settings = match op {
+        "symbol-ratio" => serde_json::json!({"per": "chars", "max_digits": 0.3}),
+        _ => serde_json::json!({}),
+    };
+    chain(bencher, &[(op, settings)]);
+}
+
+/// Signals by SQL, a column an expression; polars runs once a batch.
+#[divan::bench]
+fn set_two_columns(bencher: Bencher) {
+    let (assets, columns) =
+        (Assets::default(), Columns { metadata: vec!["url".into()], signals: Vec::new() });
+    let settings = serde_json::json!({"columns": {"a": "LENGTH(url) / 2", "b": "url LIKE '%x%'"}});
+    let settings = (find("set").unwrap().from_json)(settings).unwrap();
+    let context = BuildContext { assets: &assets, columns: &columns, seed: 1 };
+    let Op::Partition(op) = settings.build(&context).unwrap() else { panic!("set has columns") };
+    let kinds = settings.signals(&columns).unwrap();
+    let batch = batch();
+    let rows: Vec<usize> = (0..batch.len()).collect();
+    bencher.counter(ItemsCount::new(batch.len())).bench_local(|| {
+        let mut signals: Vec<_> = kinds
             .iter()
-            .map(|signal| tamis::document::SignalColumn::new(signal.kind, batch.len()))
+            .map(|(_, kind)| tamis::document::SignalColumn::new(*kind, batch.len()))
             .collect();
-        op.run(batch, &rows, Some(0), &mut signals).len()
+        op.partition(&batch, &rows, &mut signals).unwrap().len()
+    });
+}
+
+/// Addresses against a million domains and all kinds of word lists.
+#[divan::bench]
+fn url_filter(bencher: Bencher) {
+    let folder = tempfile::tempdir().unwrap();
+    let domains = folder.path().join("domains");
+    let lines: String = (0..1_000_000).map(|n| format!("host-{n}.example\n")).collect();
+    std::fs::write(&domains, lines).unwrap();
+    let list = |name: &str| format!("{SAMPLES}/lists/{name}");
+    let settings = serde_json::json!({
+        "domains": [domains],
+        "urls": [list("ut1/urls")],
+        "words": [list("words.txt")],
+        "soft_words": [list("soft-words.txt")],
+        "substrings": [list("substrings.txt")],
+    });
+    let batch = batch();
+    let (assets, columns) = (Assets::default(), Columns::default());
+    let settings = (find("url-filter").unwrap().from_json)(settings).unwrap();
+    let context = BuildContext { assets: &assets, columns: &columns, seed: 1 };
+    let Op::Document(op) = settings.build(&context).unwrap() else { panic!("a document op") };
+    let kinds = settings.signals(&columns).unwrap();
+    let rows: Vec<usize> = (0..batch.len()).collect();
+    bencher.counter(ItemsCount::new(batch.len())).bench_local(|| {
+        let mut signals: Vec<_> = kinds
+            .iter()
+            .map(|(_, kind)| tamis::document::SignalColumn::new(*kind, batch.len()))
+            .collect();
+        op.run(&batch, &rows, Some(0), &mut signals).decisions.len()
     });
 }
 

@@ -5,14 +5,29 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Lab, assert_same, sample, succeed, tamis};
+use crate::support::{Lab, assert_same, sample, succeed, tamis, write_scores};
 
-/// Many small splits of every format, broken files among them, with two exchanges.
+/// Many small splits of every format, broken files among them, with three exchanges (one of them a
+/// join), an audit sample, dropped texts kept, and stages in order of cost.
 fn pipeline(lab: &Lab) -> String {
+    let scores = lab.path("scores");
+    std::fs::create_dir_all(&scores).unwrap();
+    // Keys of every second page, in three files, some of them twice.
+    for file in 0..3 {
+        let ids = (0..600).filter(|n| n % 2 == 0 && n % 3 == file || n % 100 == 0);
+        let ids: Vec<String> = ids.map(|n| format!("web-{n:05}")).collect();
+        let values = (0..ids.len()).map(|n| f64::from(file) + n as f64 / 1000.0).collect();
+        write_scores(&scores.join(format!("{file}.parquet")), "id", &ids, values);
+    }
     let text = format!(
         r#"
 name = "conformance"
 seed = 5
+order = "cost"
+rejected = "all"
+
+[audit]
+fraction = 0.2
 
 [[source]]
 name = "web"
@@ -55,11 +70,18 @@ sql = "word_count IS NULL OR word_count >= 80"
 [[stage]]
 op = "exact-dedup"
 
+[[stage]]
+op = "join"
+path = {scores:?}
+on = "source_id"
+key = "id"
+
 [tokens]
 tokenizer = {tokenizer:?}
 validation_fraction = 0.1
 shard_size = "1MiB"
 "#,
+        scores = scores.join("*.parquet"),
         web = sample("web/*.jsonl*"),
         books = sample("books/*.parquet"),
         dirty = sample("dirty/*.jsonl*"),
@@ -88,6 +110,7 @@ fn the_same_bytes_from_every_engine_and_setting() {
     for wanted in [
         "documents/part-00020.parquet",
         "ledger/part-00000.parquet",
+        "rejected/part-00000.parquet",
         "tokens/train_00003.bin",
         "tokens/validation_00000.idx",
     ] {
@@ -150,7 +173,7 @@ fn a_run_killed_at_any_phase_goes_on_where_it_was() {
         let arguments =
             ["run", &pipeline, "--out", out.to_str().unwrap(), "--threads", "2", "--on", on];
         let mut kills = 0;
-        for (phase, committed) in [("0-flow", 3), ("2-flow", 2), ("4-write", 4)] {
+        for (phase, committed) in [("0-flow", 3), ("2-flow", 2), ("7-write", 4)] {
             let mut child = tamis()
                 .args(arguments)
                 .stdout(Stdio::null())

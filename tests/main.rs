@@ -10,7 +10,9 @@
 mod bad_input;
 mod clusters;
 mod commands;
+mod joins;
 mod messages;
+mod outcomes;
 mod plans;
 mod shards;
 mod support;

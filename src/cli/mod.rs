@@ -4,6 +4,7 @@
 mod check;
 mod explain;
 mod funnel;
+mod join;
 mod ops;
 mod run;
 mod schema;
@@ -41,6 +42,8 @@ enum Command {
     Explain(explain::Explain),
     /// List the ops, or show one with its settings, signals and reasons.
     Ops(ops::Ops),
+    /// Add columns of a Parquet file to the ledger of a finished run.
+    Join(join::Join),
     /// Print the JSON schema of a pipeline file.
     Schema(schema::Schema),
     /// Run one task of a plan (what clusters call).
@@ -124,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Ops(command) => command.run(),
+        Command::Join(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Task(command) => command.run(),
     };

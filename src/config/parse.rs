@@ -11,8 +11,8 @@ use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::bytes::ByteSize;
 use super::diagnostic::nearest;
-use super::overrides::retain;
 use super::outcome::{Audit, LedgerDetail, Order, Rejected, Test};
+use super::overrides::retain;
 use super::source::{Documents, Source};
 use super::stage::{Located, Spans, Stage, StageKeys};
 use super::tokens::Tokens;
@@ -431,7 +431,9 @@ fn check_tests(
             );
             errors.push(match nearest(stage, &outcomes) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error.help("write \"kept\", \"dropped\", \"<stage>\" or \"<stage>:<reason>\""),
+                None => {
+                    error.help("write \"kept\", \"dropped\", \"<stage>\" or \"<stage>:<reason>\"")
+                }
             });
         }
         let known = |name: &String| {

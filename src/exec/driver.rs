@@ -245,8 +245,8 @@ fn reads(kind: &PhaseKind, from: usize) -> bool {
         PhaseKind::Flow { input: FlowInput::Spool { documents, verdicts, .. }, .. } => {
             from == *documents || from == *verdicts
         }
-        PhaseKind::Meet { from: source, .. } | PhaseKind::Shard { from: source, .. } => {
-            from == *source
-        }
+        PhaseKind::Meet { from: source, table, .. } => from == *source || *table == Some(from),
+        PhaseKind::Shard { from: source, .. } => from == *source,
+        PhaseKind::Table { .. } => false,
     }
 }

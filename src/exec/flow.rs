@@ -2,10 +2,10 @@
 
 use super::counters::{Counters, count};
 use super::documents::DocumentsWriter;
-use super::rejected::RejectedWriter;
 use super::engine::Engine;
 use super::manifest::{Output, Role};
 use super::records::Records;
+use super::rejected::RejectedWriter;
 use super::spool::{SpoolReader, SpoolWriter, held_texts};
 use super::stream;
 use super::task::Inputs;
@@ -58,7 +58,7 @@ impl Flow<'_> {
                 let mut judged = Counters::default();
                 let mut result = self.stream(|| {
                     let Some(mut batch) = spool.next()? else { return Ok(None) };
-                    verdicts.join(self.engine, *stage, &mut batch, &mut judged)?;
+                    verdicts.join(self, *stage, &mut batch, &mut judged)?;
                     Ok(Some(batch))
                 })?;
                 verdicts.merge.remove_scratch()?;
@@ -146,25 +146,37 @@ impl Verdicts {
 
     fn join(
         &mut self,
-        engine: &Engine,
+        flow: &Flow<'_>,
         stage: usize,
         batch: &mut Batch,
         counters: &mut Counters,
     ) -> Result<(), ExecError> {
+        let engine = flow.engine;
+        let joins = engine.join_op(stage).is_some();
+        let mut found = Vec::new();
         let end = batch.first_row + batch.len() as u64;
         while self.open {
-            let verdict = meet::Verdict::decode(&self.head)?;
-            if u64::from(verdict.row) >= end {
+            let row = u64::from(meet::row(&self.head));
+            if row >= end {
                 break;
             }
             // Sorted by row, so none lies before the batch; checked since a damaged file might.
-            if let Some(row) = u64::from(verdict.row).checked_sub(batch.first_row)
+            if let Some(row) = row.checked_sub(batch.first_row)
                 && let Ok(row) = usize::try_from(row)
             {
-                batch.clusters[row] = Some(Cluster { id: verdict.cluster, copies: verdict.copies });
-                engine.judge(stage, row, (verdict.nth, verdict.copies), batch, counters);
+                if joins {
+                    found.push((row, std::mem::take(&mut self.head.payload)));
+                } else {
+                    let verdict = meet::Verdict::decode(&self.head)?;
+                    batch.clusters[row] =
+                        Some(Cluster { id: verdict.cluster, copies: verdict.copies });
+                    engine.judge(stage, row, (verdict.nth, verdict.copies), batch, counters);
+                }
             }
             self.open = self.merge.next_into(&mut self.head)?;
+        }
+        if joins {
+            engine.joined(stage, flow.split.source, batch, &found, counters)?;
         }
         Ok(())
     }

@@ -27,6 +27,13 @@ pub(super) struct Verdict {
     pub copies: u32,
 }
 
+/// The row that a verdict, of whatever kind, is about.
+pub(crate) fn row(record: &Record) -> u32 {
+    let mut row = [0; 4];
+    row.copy_from_slice(&record.key[4..8]);
+    u32::from_be_bytes(row)
+}
+
 impl Verdict {
     fn encode(self, split: [u8; 4]) -> (Key, [u8; 8]) {
         let mut key = [0; KEY_BYTES];
@@ -40,8 +47,6 @@ impl Verdict {
     }
 
     pub(super) fn decode(record: &Record) -> Result<Self, ExecError> {
-        let mut row = [0; 4];
-        row.copy_from_slice(&record.key[4..8]);
         let mut cluster = [0; 16];
         cluster.copy_from_slice(&record.key[8..]);
         let Ok(payload) = <[u8; 8]>::try_from(record.payload.as_slice()) else {
@@ -52,7 +57,7 @@ impl Verdict {
         words.as_flattened_mut().copy_from_slice(&payload);
         let [nth, copies] = words;
         Ok(Self {
-            row: u32::from_be_bytes(row),
+            row: row(record),
             cluster: u128::from_be_bytes(cluster),
             nth: u32::from_le_bytes(nth),
             copies: u32::from_le_bytes(copies),

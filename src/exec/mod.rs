@@ -9,6 +9,7 @@ mod documents;
 pub mod driver;
 pub mod engine;
 mod flow;
+pub(crate) mod join;
 pub mod manifest;
 mod meet;
 mod parquet_file;

@@ -27,12 +27,7 @@ impl<'a> Records<'a> {
             engine,
             split,
             store: Store::open_existing(&source.root)?,
-            builder: BatchBuilder::new(
-                &source.name,
-                plan.metadata.len(),
-                batch_bytes,
-                split.limit,
-            ),
+            builder: BatchBuilder::new(&source.name, plan.metadata.len(), batch_bytes, split.limit),
             reader: None,
             next_piece: 0,
             read: 0,

@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// Gives the batch a column of nulls for each signal of the stages up to `end` that it lacks.
-    fn grow_signals(&self, batch: &mut Batch, end: usize) {
+    pub(super) fn grow_signals(&self, batch: &mut Batch, end: usize) {
         let end = end.checked_sub(1).map_or(0, |last| self.plan.stages[last].signals.end);
         let rows = batch.len();
         for (_, kind) in self.plan.signals.iter().take(end).skip(batch.signals.len()) {
@@ -67,7 +67,7 @@ impl Engine {
                 Outcome { decisions, edits: Edits::default() }
             }
             // Planned as a phase of its own; in the flow it decides nothing.
-            Op::Exchange(_) => return Ok(()),
+            Op::Exchange(_) | Op::Join(_) => return Ok(()),
         };
         let columns = &self.plan.stages[index].signals;
         let slots = &mut batch.signals[columns.clone()];
@@ -98,12 +98,17 @@ impl Engine {
     ) -> Result<Vec<(usize, u128)>, ExecError> {
         let Some(stage) = &self.stages[index] else { return Ok(Vec::new()) };
         let start = Instant::now();
-        let Op::Exchange(op) = &stage.op else { return Ok(Vec::new()) };
         let mut rows = stage.scope(source, batch)?;
-        // A dropped document of the audit sample never meets others.
-        rows.retain(|&row| batch.verdicts[row].is_kept());
-        let key = |row| op.key(ops::document(batch, row, self.url)).map(|key| (row, key));
-        let keys = rows.iter().copied().filter_map(key).collect();
+        let key = |row: usize| match &stage.op {
+            Op::Exchange(op) => op.key(ops::document(batch, row, self.url)),
+            Op::Join(op) => op.hash(batch, row, self.url),
+            Op::Document(_) | Op::Partition(_) => None,
+        };
+        if matches!(stage.op, Op::Exchange(_)) {
+            // A dropped document of the audit sample never meets others.
+            rows.retain(|&row| batch.verdicts[row].is_kept());
+        }
+        let keys = rows.iter().filter_map(|&row| Some((row, key(row)?))).collect();
         let counts = counters.stages.entry(index).or_default();
         counts.seen += rows.len() as u64;
         counts.bytes += rows.iter().map(|&row| batch.text(row).len() as u64).sum::<u64>();
@@ -134,7 +139,7 @@ impl Engine {
 
 impl BuiltStage {
     /// The rows the stage looks at: kept or audited, of its sources, and meeting its `when`.
-    fn scope(&self, source: u32, batch: &Batch) -> Result<Vec<usize>, ExecError> {
+    pub(super) fn scope(&self, source: u32, batch: &Batch) -> Result<Vec<usize>, ExecError> {
         if self.only.as_ref().is_some_and(|only| !only.contains(&source)) {
             return Ok(Vec::new());
         }
@@ -146,7 +151,7 @@ impl BuiltStage {
     }
 }
 
-fn decide(
+pub(super) fn decide(
     stage: &BuiltStage,
     index: usize,
     row: usize,

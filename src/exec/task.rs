@@ -8,7 +8,7 @@ use super::driver::PhaseOutputs;
 use super::engine::Engine;
 use super::flow::Flow;
 use super::manifest::{Manifest, Output};
-use super::meet;
+use super::{join, meet};
 use crate::plan::{FlowInput, PhaseKind, load_split};
 use crate::tokens::shard;
 
@@ -44,9 +44,16 @@ pub fn run_task(engine: &Engine, phase: usize, index: u32) -> Result<Manifest, E
             let stages = stages.clone();
             Flow { engine, input, stages, output, split, index, work }.run(&inputs)?
         }
-        PhaseKind::Meet { from, .. } => {
+        PhaseKind::Meet { from, table: None, .. } => {
             let inputs = Inputs { spool: Vec::new(), exchange: load(*from)?.exchange };
             (meet::run(engine, index, &inputs, &work)?, Counters::default())
+        }
+        PhaseKind::Meet { from, table: Some(table), .. } => {
+            let (keys, rows) = (load(*from)?.exchange, load(*table)?.exchange);
+            (join::meet(engine, index, &keys, &rows, &work)?, Counters::default())
+        }
+        PhaseKind::Table { stage, cuts } => {
+            (join::table(engine, *stage, index, *cuts, work)?, Counters::default())
         }
         PhaseKind::Shard { from, cuts } => {
             let exchange = load(*from)?.exchange;

@@ -4,6 +4,7 @@
 //! where it came from, and every signal that was computed about it: one column per signal, named
 //! `<stage>.<signal>`. `hash_in` stands for kept documents, `hash_out` where an op changed the text.
 
+pub mod attributes;
 mod write;
 
 pub use write::LedgerWriter;

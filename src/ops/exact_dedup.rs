@@ -79,7 +79,8 @@ mod tests {
     fn the_first_survives_and_equal_texts_share_a_key() {
         let analysis = Analysis::default();
         let op = ExactDedup::default();
-        let of = |text| op.key(Document { text, analysis: &analysis, url: None, id: DocumentId(0) });
+        let of =
+            |text| op.key(Document { text, analysis: &analysis, url: None, id: DocumentId(0) });
         assert_eq!(of("same"), of("same"));
         assert_ne!(of("same"), of("same "));
         assert_eq!(op.decide(0, 3), Decision::Keep);

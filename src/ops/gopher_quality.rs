@@ -1,10 +1,18 @@
 //! `gopher-quality`: the quality rules of the Gopher paper.
 
+mod measure;
+mod stop_words;
+#[cfg(test)]
+mod tests;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::measure::Measures;
+use self::stop_words::{MOST, StopWords};
+use super::dialect::Dialect;
 use super::{
-    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, Row,
+    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
 };
 use crate::document::{Reason, Signal, SignalType};
 use crate::text::WordKind;
@@ -12,11 +20,25 @@ use crate::text::WordKind;
 /// Drops documents that break one of the Gopher quality rules.
 ///
 /// The rules and thresholds are those of table A1 in
-/// [Rae et al. 2021](https://arxiv.org/abs/2112.11446). Words are
+/// [Rae et al. 2021](https://arxiv.org/abs/2112.11446). A value equal to a threshold passes. The
+/// first rule broken, in the order of the keys below, gives the reason.
+///
+/// In the dialect `tamis`, words are those of `words`, by default
 /// [UAX #29](https://www.unicode.org/reports/tr29/) words, that is, without punctuation; only
 /// `min_alpha_words` counts over the pieces between white space, since that rule is about pieces
-/// that are no words. Lines are the non-blank ones. A value equal to a threshold passes. The first
-/// rule broken, in the order of the keys below, gives the reason.
+/// that are no words. Lines are the non-blank ones.
+///
+/// With `dialect = "datatrove"` decisions and reasons are those of
+/// [datatrove](https://github.com/huggingface/datatrove) 0.10.1's `GopherQualityFilter` for English.
+/// Its words are spaCy's tokens. Only those with a character that is no punctuation mark count for
+/// the first four rules, all of them for the others. Blank lines count, bullets are `•` and `-`,
+/// the case of stop words counts, and a threshold of 0 turns its rule off.
+///
+/// With `dialect = "dclm"` decisions are those of [DCLM](https://github.com/mlfoundations/dclm)'s
+/// RefinedWeb recipe. `min_words` and `max_words` count fastText's words that start with a letter or
+/// digit, the other rules the pieces between white space. `max_hash_ratio` holds for `#` and
+/// ellipses (`. . .`, too) together (`too-many-symbols`), and `max_ellipsis_ratio` is not looked
+/// at. Bullets are `●`, `•`, `*` and `-`. Occurrences of stop words count, not different ones.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct GopherQuality {
@@ -40,8 +62,13 @@ pub(super) struct GopherQuality {
     pub min_alpha_words: f64,
     /// Least number of *different* `stop_words` in the text.
     pub min_stop_words: u64,
-    /// Words of which some occur in any running text; compared without regard to ASCII case.
+    /// Words of which some occur in any running text, at most 64; compared without regard to ASCII
+    /// case (datatrove: as they are).
     pub stop_words: Vec<String>,
+    /// What counts as a word; only the dialect `tamis` asks.
+    pub words: WordKind,
+    /// Whose arithmetic to follow: `tamis`, `datatrove` or `dclm`.
+    pub dialect: Dialect,
 }
 
 impl Default for GopherQuality {
@@ -59,6 +86,8 @@ impl Default for GopherQuality {
             min_alpha_words: 0.8,
             min_stop_words: 2,
             stop_words: stop_words.map(str::to_owned).to_vec(),
+            words: WordKind::Unicode,
+            dialect: Dialect::Tamis,
         }
     }
 }
@@ -73,6 +102,21 @@ const TOO_MANY_BULLETS: Reason = Reason::new("too-many-bullet-lines");
 const TOO_MANY_ELLIPSIS_LINES: Reason = Reason::new("too-many-ellipsis-lines");
 const TOO_FEW_ALPHA_WORDS: Reason = Reason::new("too-few-alpha-words");
 const TOO_FEW_STOP_WORDS: Reason = Reason::new("too-few-stop-words");
+const TOO_MANY_SYMBOLS: Reason = Reason::new("too-many-symbols");
+
+/// datatrove's reasons, in the order of the rules.
+const DATATROVE: [Reason; 10] = [
+    Reason::new("gopher_short_doc"),
+    Reason::new("gopher_long_doc"),
+    Reason::new("gopher_below_avg_threshold"),
+    Reason::new("gopher_above_avg_threshold"),
+    Reason::new("gopher_too_many_hashes"),
+    Reason::new("gopher_too_many_ellipsis"),
+    Reason::new("gopher_too_many_bullets"),
+    Reason::new("gopher_too_many_end_ellipsis"),
+    Reason::new("gopher_below_alpha_threshold"),
+    Reason::new("gopher_enough_stop_words"),
+];
 
 const fn signal(name: &'static str, kind: SignalType, about: &'static str) -> Signal {
     Signal { name, kind, about }
@@ -80,7 +124,7 @@ const fn signal(name: &'static str, kind: SignalType, about: &'static str) -> Si
 
 impl Settings for GopherQuality {
     const NAME: &'static str = "gopher-quality";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KIND: OpKind = OpKind::Document;
     const SIGNALS: &'static [Signal] = &[
         signal("word_count", SignalType::Int, "words"),
@@ -91,6 +135,7 @@ impl Settings for GopherQuality {
         signal("ellipsis_lines", SignalType::Float, "share of lines that end with an ellipsis"),
         signal("alpha_words", SignalType::Float, "share of pieces with a letter"),
         signal("stop_words", SignalType::Int, "different stop words"),
+        signal("line_count", SignalType::Int, "lines"),
     ];
     const REASONS: &'static [Reason] = &[
         TOO_FEW_WORDS,
@@ -103,18 +148,59 @@ impl Settings for GopherQuality {
         TOO_MANY_ELLIPSIS_LINES,
         TOO_FEW_ALPHA_WORDS,
         TOO_FEW_STOP_WORDS,
+        TOO_MANY_SYMBOLS,
+        DATATROVE[0],
+        DATATROVE[1],
+        DATATROVE[2],
+        DATATROVE[3],
+        DATATROVE[4],
+        DATATROVE[5],
+        DATATROVE[6],
+        DATATROVE[7],
+        DATATROVE[8],
+        DATATROVE[9],
     ];
+    const COST: u32 = 1_000;
+    const THRESHOLDS: &'static [&'static str] = &[
+        "min_words",
+        "max_words",
+        "min_mean_word_length",
+        "max_mean_word_length",
+        "max_hash_ratio",
+        "max_ellipsis_ratio",
+        "max_bullet_lines",
+        "max_ellipsis_lines",
+        "min_alpha_words",
+        "min_stop_words",
+    ];
+
+    fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
+        let count = |name| u64::try_from(signals.int(name)?).ok();
+        let measures = Measures {
+            words: count("word_count")?,
+            mean_word_length: signals.number("mean_word_length")?,
+            hash_ratio: signals.number("hash_ratio")?,
+            ellipsis_ratio: signals.number("ellipsis_ratio")?,
+            bullet_lines: signals.number("bullet_lines")?,
+            ellipsis_lines: signals.number("ellipsis_lines")?,
+            alpha_words: signals.number("alpha_words")?,
+            stop_words: count("stop_words")?,
+            lines: count("line_count")?,
+        };
+        Some(self.decide(&measures))
+    }
 
     fn build(&self, _context: &BuildContext<'_>) -> Result<Op, OpError> {
         let setting = |key, reason: String| Err(OpError::Setting { key, reason });
-        if self.stop_words.len() > 64 {
+        if self.stop_words.len() > MOST {
             // One bit a word: 64 is far more than any language's list of the kind.
             return setting(
                 "stop_words",
-                format!("{} words; give at most 64", self.stop_words.len()),
+                format!("{} words; give at most {MOST}", self.stop_words.len()),
             );
         }
-        if self.min_stop_words > self.stop_words.len() as u64 {
+        let occurrences = self.dialect == Dialect::Dclm && !self.stop_words.is_empty();
+        if self.min_stop_words > self.stop_words.len() as u64 && !occurrences {
             return setting(
                 "min_stop_words",
                 format!(
@@ -130,103 +216,83 @@ impl Settings for GopherQuality {
                 format!("{} is over max_words = {}", self.min_words, self.max_words),
             );
         }
-        let mut rules = self.clone();
-        rules.stop_words.iter_mut().for_each(|word| word.make_ascii_lowercase());
-        Ok(Op::Document(Box::new(rules)))
+        let mut stop_words = self.stop_words.clone();
+        match self.dialect {
+            Dialect::Tamis => stop_words.iter_mut().for_each(|word| word.make_ascii_lowercase()),
+            // As written, also where the text is put into lower case.
+            Dialect::Datatrove | Dialect::Dclm => {}
+        }
+        let stop_words = StopWords::new(&stop_words);
+        Ok(Op::Document(Box::new(Built { settings: self.clone(), stop_words })))
     }
 }
 
-/// The numbers that the rules are about.
-#[derive(Debug, Clone, PartialEq)]
-struct Measures {
-    words: u64,
-    mean_word_length: f64,
-    hash_ratio: f64,
-    ellipsis_ratio: f64,
-    bullet_lines: f64,
-    ellipsis_lines: f64,
-    alpha_words: f64,
-    stop_words: u64,
-}
-
-/// `part / whole`, and 0 where there is nothing to have a share of.
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+/// The op, ready to run.
+struct Built {
+    settings: GopherQuality,
+    stop_words: StopWords,
 }
 
 impl GopherQuality {
-    fn measure(&self, document: Document<'_>) -> Measures {
-        let text = document.text;
-        let spans = document.analysis.words(text, WordKind::Unicode);
-        let words = spans.len() as u64;
-        let mut letters = 0;
-        let mut seen = 0u64;
-        for span in spans {
-            let word = span.of(text);
-            letters += if word.is_ascii() { word.len() } else { word.chars().count() } as u64;
-            for (bit, stop_word) in self.stop_words.iter().enumerate() {
-                if word.eq_ignore_ascii_case(stop_word) {
-                    seen |= 1 << bit;
-                }
-            }
-        }
-        let hashes = memchr::memchr_iter(b'#', text.as_bytes()).count() as u64;
-        let dots = memchr::memmem::find_iter(text.as_bytes(), b"...").count();
-        let ellipses = memchr::memmem::find_iter(text.as_bytes(), "…".as_bytes()).count();
-        let (mut lines, mut bullets, mut trailing) = (0, 0, 0);
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            lines += 1;
-            bullets += u64::from(line.starts_with(['•', '●', '‣', '▪', '◦', '-', '*']));
-            trailing += u64::from(line.ends_with("...") || line.ends_with('…'));
-        }
-        let (mut pieces, mut alpha) = (0, 0);
-        for piece in text.split_whitespace() {
-            pieces += 1;
-            alpha += u64::from(piece.chars().any(char::is_alphabetic));
-        }
-        Measures {
-            words,
-            mean_word_length: ratio(letters, words),
-            hash_ratio: ratio(hashes, words),
-            ellipsis_ratio: ratio((dots + ellipses) as u64, words),
-            bullet_lines: ratio(bullets, lines),
-            ellipsis_lines: ratio(trailing, lines),
-            alpha_words: ratio(alpha, pieces),
-            stop_words: u64::from(seen.count_ones()),
-        }
-    }
-
     fn decide(&self, measures: &Measures) -> Decision {
+        let Measures { words, mean_word_length: mean, lines, .. } = *measures;
+        let dclm = self.dialect == Dialect::Dclm;
+        let datatrove = self.dialect == Dialect::Datatrove;
+        // A mean over no words is no number for datatrove, and then compares with nothing.
+        let mean_counts = !datatrove || words > 0;
+        // DCLM compares a count with a product, which may be rounded to the other side.
+        let many_lines = |share: f64, most: f64| {
+            #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+            let lines = lines as f64;
+            if dclm { (share * lines).round() > most * lines } else { share > most }
+        };
+        let too_many_hashes = if dclm { TOO_MANY_SYMBOLS } else { TOO_MANY_HASHES };
+        let off = |limit: f64| datatrove && limit == 0.0;
+        let (shortest, longest) = (self.min_mean_word_length, self.max_mean_word_length);
         let rules = [
-            (measures.words < self.min_words, TOO_FEW_WORDS),
-            (measures.words > self.max_words, TOO_MANY_WORDS),
-            (measures.mean_word_length < self.min_mean_word_length, WORDS_TOO_SHORT),
-            (measures.mean_word_length > self.max_mean_word_length, WORDS_TOO_LONG),
-            (measures.hash_ratio > self.max_hash_ratio, TOO_MANY_HASHES),
-            (measures.ellipsis_ratio > self.max_ellipsis_ratio, TOO_MANY_ELLIPSES),
-            (measures.bullet_lines > self.max_bullet_lines, TOO_MANY_BULLETS),
-            (measures.ellipsis_lines > self.max_ellipsis_lines, TOO_MANY_ELLIPSIS_LINES),
+            (words < self.min_words, TOO_FEW_WORDS),
+            (words > self.max_words && !(datatrove && self.max_words == 0), TOO_MANY_WORDS),
+            (mean < shortest && mean_counts, WORDS_TOO_SHORT),
+            (mean > longest && mean_counts && !off(longest), WORDS_TOO_LONG),
+            (
+                measures.hash_ratio > self.max_hash_ratio && !off(self.max_hash_ratio),
+                too_many_hashes,
+            ),
+            (
+                measures.ellipsis_ratio > self.max_ellipsis_ratio
+                    && !dclm
+                    && !off(self.max_ellipsis_ratio),
+                TOO_MANY_ELLIPSES,
+            ),
+            (
+                many_lines(measures.bullet_lines, self.max_bullet_lines)
+                    && !off(self.max_bullet_lines),
+                TOO_MANY_BULLETS,
+            ),
+            (
+                many_lines(measures.ellipsis_lines, self.max_ellipsis_lines)
+                    && !off(self.max_ellipsis_lines),
+                TOO_MANY_ELLIPSIS_LINES,
+            ),
             (measures.alpha_words < self.min_alpha_words, TOO_FEW_ALPHA_WORDS),
             (measures.stop_words < self.min_stop_words, TOO_FEW_STOP_WORDS),
         ];
-        rules
-            .iter()
-            .find(|(broken, _)| *broken)
-            .map_or(Decision::Keep, |(_, reason)| Decision::Drop(*reason))
+        let broken = rules.iter().zip(DATATROVE).find(|((broken, _), _)| *broken);
+        broken.map_or(Decision::Keep, |((_, ours), theirs)| {
+            Decision::Drop(if datatrove { theirs } else { *ours })
+        })
     }
 }
 
-impl DocumentOp for GopherQuality {
+impl DocumentOp for Built {
     type Scratch = ();
 
-    fn document<'a>(
-        &'a self,
-        document: Document<'a>,
-        (): &mut (),
-        row: &mut Row<'a>,
-    ) -> Decision {
-        let measures = self.measure(document);
+    fn document<'a>(&'a self, document: Document<'a>, (): &mut (), row: &mut Row<'a>) -> Decision {
+        let measures = match self.settings.dialect {
+            Dialect::Tamis => measure::tamis(document, &self.stop_words, self.settings.words),
+            Dialect::Datatrove => measure::datatrove(document, &self.stop_words),
+            Dialect::Dclm => measure::dclm(document.text, &self.stop_words),
+        };
         let int = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         row.int(0, int(measures.words));
         row.float(1, measures.mean_word_length);
@@ -236,71 +302,7 @@ impl DocumentOp for GopherQuality {
         row.float(5, measures.ellipsis_lines);
         row.float(6, measures.alpha_words);
         row.int(7, int(measures.stop_words));
-        self.decide(&measures)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::text::Analysis;
-
-    fn decide(text: &str) -> (Measures, Decision) {
-        let analysis = Analysis::default();
-        let rules = GopherQuality::default();
-        let document = Document { text, analysis: &analysis, url: None, id: crate::document::DocumentId(0) };
-        let measures = rules.measure(document);
-        let decision = rules.decide(&measures);
-        (measures, decision)
-    }
-
-    const SENTENCE: &str = "The quick brown fox and the lazy dog have to walk with care. ";
-
-    #[test]
-    fn running_text_passes() {
-        let (measures, decision) = decide(&SENTENCE.repeat(5));
-        assert_eq!(decision, Decision::Keep);
-        assert_eq!(measures.words, 65);
-        // the, and, have, to, with
-        assert_eq!(measures.stop_words, 5);
-        assert!((measures.mean_word_length - 47.0 / 13.0).abs() < 1e-12);
-        assert!((measures.alpha_words - 1.0).abs() < f64::EPSILON);
-    }
-
-    #[test]
-    fn each_rule_gives_its_reason() {
-        let long = SENTENCE.repeat(5);
-        let cases = [
-            ("Too short.".to_owned(), TOO_FEW_WORDS),
-            ("the be ".repeat(50_001), TOO_MANY_WORDS),
-            ("a b the be ".repeat(30), WORDS_TOO_SHORT),
-            (format!("{}the be", "incomprehensibilities ".repeat(60)), WORDS_TOO_LONG),
-            (format!("{long}{}", "# ".repeat(7)), TOO_MANY_HASHES),
-            (format!("{long}{}", "… ".repeat(7)), TOO_MANY_ELLIPSES),
-            (format!("- {SENTENCE}\n").repeat(5), TOO_MANY_BULLETS),
-            (format!("{SENTENCE}...\n").repeat(5), TOO_MANY_ELLIPSIS_LINES),
-            (format!("{long}{}", "12 | ".repeat(20)), TOO_FEW_ALPHA_WORDS),
-            ("lorem ipsum dolor sit amet ".repeat(20), TOO_FEW_STOP_WORDS),
-        ];
-        for (text, reason) in cases {
-            assert_eq!(decide(&text).1, Decision::Drop(reason), "{text:.60}");
-        }
-    }
-
-    #[test]
-    fn a_value_at_the_threshold_passes() {
-        let fifty = "the be ".repeat(25);
-        let rules = GopherQuality { min_mean_word_length: 2.5, ..GopherQuality::default() };
-        let analysis = Analysis::default();
-        let measures = rules.measure(Document { text: &fifty, analysis: &analysis, url: None, id: crate::document::DocumentId(0) });
-        assert_eq!(measures.words, 50);
-        assert_eq!(rules.decide(&measures), Decision::Keep);
-    }
-
-    #[test]
-    fn an_empty_text_is_too_short_not_a_division_by_zero() {
-        let (measures, decision) = decide("");
-        assert_eq!(decision, Decision::Drop(TOO_FEW_WORDS));
-        assert!(measures.mean_word_length.abs() < f64::EPSILON);
+        row.int(8, int(measures.lines));
+        self.settings.decide(&measures)
     }
 }

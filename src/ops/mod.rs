@@ -6,9 +6,13 @@
 //! JSON schema, `tamis ops` and the planner all read that table.
 
 mod compression_ratio;
+mod dialect;
 mod exact_dedup;
 mod expression;
+mod fineweb_quality;
 mod gopher_quality;
+mod gopher_repetition;
+mod join;
 mod language;
 mod length;
 mod sample;
@@ -20,7 +24,7 @@ mod testing;
 mod url_filter;
 mod r#where;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -31,12 +35,15 @@ use crate::model::{AssetError, Assets};
 use crate::text::Analysis;
 
 pub use self::expression::{Condition, Expression};
+pub use crate::ops::join::{JoinOn, JoinOp, key_hash};
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
     OpEntry::of::<url_filter::UrlFilter>(),
     OpEntry::of::<language::Language>(),
+    OpEntry::of::<gopher_repetition::GopherRepetition>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
+    OpEntry::of::<fineweb_quality::FinewebQuality>(),
     OpEntry::of::<length::Length>(),
     OpEntry::of::<stop_words::StopWords>(),
     OpEntry::of::<symbol_ratio::SymbolRatio>(),
@@ -45,6 +52,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<set::Set>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
+    OpEntry::of::<join::Join>(),
 ];
 
 /// Finds an op by the name used in `op = "…"`.
@@ -303,6 +311,8 @@ pub enum Op {
     Partition(Box<dyn PartitionOp>),
     /// Needs an exchange.
     Exchange(Box<dyn ExchangeOp>),
+    /// Meets the rows of external files.
+    Join(JoinOp),
 }
 
 /// Where an op runs: in the flow of one task, or across all of them.
@@ -315,6 +325,16 @@ pub enum OpKind {
     Partition,
     /// Across all tasks: cuts the plan in two phases.
     Exchange,
+    /// Across all tasks and the rows of external files: cuts the plan too.
+    Join,
+}
+
+impl OpKind {
+    /// Whether documents are put aside before it and taken up again behind it.
+    #[must_use]
+    pub fn cuts(self) -> bool {
+        matches!(self, Self::Exchange | Self::Join)
+    }
 }
 
 /// What an op may ask for while it is built.
@@ -394,6 +414,11 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         Vec::new()
     }
 
+    /// The external Parquet files (a glob) whose rows the documents meet.
+    fn table(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// What the op with these settings decides about a document of which only its own signals are
     /// known; `None` where that takes the text. For `tamis whatif`.
     fn judge(&self, _signals: &dyn SignalLookup) -> Option<Decision> {
@@ -431,6 +456,8 @@ pub trait AnySettings: Send + Sync {
     fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError>;
     /// See [`Settings::conditions`].
     fn conditions(&self) -> Vec<&str>;
+    /// See [`Settings::table`].
+    fn table(&self) -> Option<PathBuf>;
     /// See [`Settings::judge`].
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision>;
     /// See [`Settings::build`].
@@ -460,6 +487,10 @@ impl<T: Settings> AnySettings for T {
 
     fn conditions(&self) -> Vec<&str> {
         Settings::conditions(self)
+    }
+
+    fn table(&self) -> Option<PathBuf> {
+        Settings::table(self)
     }
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
@@ -546,7 +577,7 @@ mod tests {
         }
     }
 
-    /// The flow behind an exchange has no place for signals of the exchange itself yet.
+    /// Verdicts of an exchange carry no signals yet.
     #[test]
     fn exchange_ops_compute_no_signals() {
         for op in OPS.iter().filter(|op| op.kind == OpKind::Exchange) {

@@ -68,7 +68,7 @@ pub(super) fn trial_at(name: &str, toml: &str, text: &str, url: Option<&str>) ->
             (outcome.decisions[0], text)
         }
         Op::Partition(op) => (op.partition(&batch, &[0], &mut columns).unwrap()[0], None),
-        Op::Exchange(_) => panic!("an exchange op needs an engine"),
+        Op::Exchange(_) | Op::Join(_) => panic!("an exchange op needs an engine"),
     };
     let mut signals = BTreeMap::new();
     for ((name, kind), column) in names.into_iter().zip(columns) {

@@ -44,6 +44,10 @@ impl InputDigest {
 /// An op's settings with the content of files in place of their paths.
 pub(super) fn settings(settings: &dyn AnySettings) -> Result<Value, AssetError> {
     let mut value = settings.to_json();
+    if let (Some(object), Some(_)) = (value.as_object_mut(), settings.table()) {
+        // Its files are hashed on their own.
+        object.remove("path");
+    }
     let mut hashes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (key, path) in settings.assets() {
         hashes.entry(key).or_default().push(Value::String(asset_hash(path)?));
@@ -89,7 +93,8 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
             parts.stages[index],
             stage.only,
             stage.when,
-            stage.action
+            stage.action,
+            stage.table.as_ref().map(|table| &table.digest)
         ])
     };
     let own = match kind {
@@ -115,7 +120,10 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
                 }),
             },
         }),
-        PhaseKind::Meet { stage: index, from } => json!([before[*from], stage(*index)]),
+        PhaseKind::Meet { stage: index, from, table } => {
+            json!([before[*from], table.map(|table| &before[table]), stage(*index)])
+        }
+        PhaseKind::Table { stage: index, cuts } => json!([stage(*index), cuts]),
         PhaseKind::Shard { from, cuts } => {
             json!([before[*from], cuts, plan.tokens.as_ref().map(|tokens| tokens.format),])
         }

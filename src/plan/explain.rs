@@ -72,8 +72,22 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                 }
             }
         }
-        PhaseKind::Meet { stage: index, from } => {
-            lines.push(format!("merge the keys of {}", plan.phases[*from].name(*from)));
+        PhaseKind::Table { stage: index, cuts } => {
+            let count = plan.stages[*index].table.as_ref().map_or(0, |table| table.pieces.len());
+            let plural = if count == 1 { "piece" } else { "pieces" };
+            lines.push(format!(
+                "read {count} {plural} of the table of {}",
+                plan.stages[*index].name
+            ));
+            lines.push(format!("rows → hash exchange by key, {}", parts(*cuts)));
+        }
+        PhaseKind::Meet { stage: index, from, table } => {
+            let table = table.map(|table| format!(" with {}", plan.phases[table].name(table)));
+            lines.push(format!(
+                "merge the keys of {}{}",
+                plan.phases[*from].name(*from),
+                table.unwrap_or_default()
+            ));
             lines.push(format!("{}: verdicts → exchange by split", stage(plan, *index)));
         }
         PhaseKind::Shard { from, .. } => {

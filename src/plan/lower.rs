@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use super::digest::{self, InputDigest};
+use super::{FlowInput, FlowOutput, PhaseKind, Plan, PlanSource, PlanStage, PlanTable, PlanTokens};
 use super::{inputs, order};
-use super::{FlowInput, FlowOutput, PhaseKind, Plan, PlanSource, PlanStage, PlanTokens};
-use crate::config::{ConfigError, ConfigErrors, Pipeline};
 use crate::config::outcome::Order;
+use crate::config::stage::Stage;
+use crate::config::{ConfigError, ConfigErrors, Pipeline};
 use crate::exchange::Cuts;
 use crate::exec::ExecError;
 use crate::model::{Assets, asset_hash};
-use crate::ops::{BuildContext, Columns, Condition, OpKind};
+use crate::ops::{BuildContext, Columns, Condition, OpError};
 use crate::read::split::{Split, SplitPlanner};
-use crate::read::{Fields, ReadError};
+use crate::read::{Fields, Format, ReadError};
 
 /// Stored input bytes behind one part of a hash exchange: at 24 bytes a document of some kilobytes
 /// the keys of a part stay far below any memory limit.
@@ -143,6 +144,7 @@ pub fn lower(
             when: stage.when.clone(),
             action: stage.action,
             signals: first..columns.signals.len(),
+            table: table(stage).map_err(|error| wrong(stage.error(&error)))?,
             edit: if stage.op.edits { edits.next() } else { None },
         });
     }
@@ -250,6 +252,25 @@ fn plan_input(
     Ok(Input { sources, splits, digest: inputs.finish() })
 }
 
+/// Stored bytes of an external table that one task reads, about.
+const TABLE_BYTES: u64 = 64 << 20;
+
+/// The files of the external table of a stage, cut into pieces.
+fn table(stage: &Stage) -> Result<Option<PlanTable>, OpError> {
+    let Some(path) = stage.settings.table() else { return Ok(None) };
+    let wrong = |reason: String| OpError::Setting { key: "path", reason };
+    let found = inputs::find(Path::new(""), &[path.display().to_string()])
+        .map_err(|error| wrong(error.to_string()))?;
+    let mut hash = InputDigest::new();
+    let mut planner = SplitPlanner::new(&found.store, 0, TABLE_BYTES, None);
+    for file in &found.files {
+        hash.file("", &file.path, file.size, &file.tag);
+        planner.add(file, Format::Parquet).map_err(|error| wrong(error.to_string()))?;
+    }
+    let pieces = planner.finish().into_iter().flat_map(|split| split.pieces).collect();
+    Ok(Some(PlanTable { root: found.root, pieces, digest: hash.finish() }))
+}
+
 fn indices(pipeline: &Pipeline, names: &[String]) -> Vec<u32> {
     let sources = (0u32..).zip(&pipeline.sources);
     sources.filter(|(_, source)| names.contains(&source.name)).map(|(index, _)| index).collect()
@@ -278,14 +299,19 @@ fn phases(pipeline: &Pipeline, plan: &Plan) -> Vec<(PhaseKind, u32)> {
     let mut phases: Vec<(PhaseKind, u32)> = Vec::new();
     let mut input = FlowInput::Source;
     let mut first = 0;
-    for (stage, _) in
-        pipeline.stages.iter().enumerate().filter(|(_, stage)| stage.op.kind == OpKind::Exchange)
-    {
+    let cutting = pipeline.stages.iter().enumerate().filter(|(_, stage)| stage.op.kind.cuts());
+    for (stage, _) in cutting {
         let parts = parts(bytes, BYTES_A_PART);
-        let output = FlowOutput::Exchange { stage, cuts: Cuts::Even { parts } };
+        let cuts = Cuts::Even { parts };
+        let output = FlowOutput::Exchange { stage, cuts };
         phases.push((PhaseKind::Flow { input, stages: first..stage, output }, plan.splits));
         let documents = phases.len() - 1;
-        phases.push((PhaseKind::Meet { stage, from: documents }, parts));
+        let table = plan.stages[stage].table.as_ref().map(|table| {
+            let tasks = u32::try_from(table.pieces.len()).unwrap_or(u32::MAX);
+            phases.push((PhaseKind::Table { stage, cuts }, tasks));
+            phases.len() - 1
+        });
+        phases.push((PhaseKind::Meet { stage, from: documents, table }, parts));
         input = FlowInput::Spool { documents, verdicts: phases.len() - 1, stage };
         first = stage + 1;
     }

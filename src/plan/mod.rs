@@ -22,8 +22,8 @@ use crate::config::stage::Action;
 use crate::config::tokens::ShardFormat;
 use crate::document::{DocumentId, SignalType};
 use crate::exchange::Cuts;
-use crate::read::Fields;
 use crate::read::split::Split;
+use crate::read::{Fields, Piece};
 use crate::store::{Store, StoreError};
 
 /// Splits in one file of the plan: what a task has to read to find its own.
@@ -101,8 +101,22 @@ pub struct PlanStage {
     pub action: Action,
     /// Its columns among the plan's signals.
     pub signals: Range<usize>,
+    /// The external table that its documents meet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<PlanTable>,
     /// Its bit in [`Batch::modified`](crate::document::Batch::modified), where it may change texts.
     pub edit: Option<u8>,
+}
+
+/// An external table as tasks see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlanTable {
+    /// Folder below which its files lie.
+    pub root: PathBuf,
+    /// What its tasks read, one piece each.
+    pub pieces: Vec<Piece>,
+    /// Hash of the files' names, sizes and tags.
+    pub digest: String,
 }
 
 /// Tokenization as tasks see it.
@@ -152,6 +166,15 @@ pub enum PhaseKind {
         stage: usize,
         /// The phase that sent the keys.
         from: usize,
+        /// The phase that sent the rows of an external table, for a join.
+        table: Option<usize>,
+    },
+    /// The rows of an external table go to where documents will meet them, one task a piece.
+    Table {
+        /// The join stage, by index.
+        stage: usize,
+        /// Parts of the exchange.
+        cuts: Cuts,
     },
     /// Shuffled tokens become shards, one task a shard.
     Shard {
@@ -207,6 +230,7 @@ impl PhaseKind {
                 let sent = matches!(output, FlowOutput::Exchange { stage, .. } if *stage == index);
                 stages.contains(&index) || judged || sent
             }
+            Self::Table { stage, .. } => *stage == index,
             Self::Meet { .. } | Self::Shard { .. } => false,
         }
     }
@@ -226,6 +250,7 @@ impl Phase {
             PhaseKind::Flow { output: FlowOutput::Final { .. }, .. } => "write",
             PhaseKind::Flow { .. } => "flow",
             PhaseKind::Meet { .. } => "meet",
+            PhaseKind::Table { .. } => "table",
             PhaseKind::Shard { .. } => "shard",
         };
         format!("{index}-{kind}")

@@ -9,7 +9,7 @@ use super::Plan;
 use super::lower::LowerError;
 use crate::exec::sample;
 use crate::model::Assets;
-use crate::ops::{Columns, Expression, OpKind, find};
+use crate::ops::{Columns, Expression, find};
 use crate::read::split::Split;
 
 /// Sets the plan's order, from `previous` where that is a plan of the same stages and input.
@@ -37,9 +37,7 @@ pub(super) fn by_cost(
     let fences: Vec<bool> = plan
         .stages
         .iter()
-        .map(|stage| {
-            stage.edit.is_some() || find(&stage.op).is_some_and(|op| op.kind == OpKind::Exchange)
-        })
+        .map(|stage| stage.edit.is_some() || find(&stage.op).is_some_and(|op| op.kind.cuts()))
         .collect();
     plan.order = arrange(&costs, &rates, &needs, &fences);
     Ok(())

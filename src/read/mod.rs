@@ -10,6 +10,7 @@ mod decompress;
 mod jsonl;
 mod parquet;
 pub mod split;
+pub(crate) mod table;
 mod text;
 
 use std::ops::Range;
@@ -126,6 +127,14 @@ pub struct Fields {
 /// What ends a task that reads.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
+    /// A file of an external table cannot be used.
+    #[error("table `{file}`: {detail}")]
+    Table {
+        /// Path below the table's root.
+        file: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// The storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -4,16 +4,24 @@
 //! others read the table. Offsets are byte offsets into the text that the analysis belongs to. An
 //! op that changes the text gets a new analysis with it. No op splits words for itself.
 
+mod classes;
+pub(crate) mod code_points;
 mod dictionary;
 pub(crate) mod python;
+mod spacy_en;
+mod uax29;
 pub(crate) mod word_set;
 
+use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use unicode_segmentation::UnicodeSegmentation;
 use xxhash_rust::xxh3::xxh3_64;
+
+pub use self::classes::Classes;
+use self::spacy_en::{SpacyCache, SpacyEn};
 
 /// A span of a text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,23 +60,6 @@ pub struct Word {
     pub classes: Classes,
 }
 
-/// Which kinds of characters a word has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Classes(pub u8);
-
-impl Classes {
-    /// All characters are ASCII.
-    pub const ASCII: Self = Self(1);
-    /// At least one character is alphabetic ([`char::is_alphabetic`]).
-    pub const LETTER: Self = Self(2);
-
-    /// Whether all of `other`'s marks are set.
-    #[must_use]
-    pub fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
 impl Word {
     /// The bytes of `text` it covers.
     #[must_use]
@@ -88,34 +79,40 @@ impl Word {
         self.start == self.end
     }
 
-    /// Whether a character is a letter.
+    /// Whether a character is alphabetic ([`char::is_alphabetic`]).
     #[must_use]
     pub fn has_letter(self) -> bool {
         self.classes.has(Classes::LETTER)
     }
 
+    /// Whether a character is a number ([`char::is_numeric`]): a digit, but a fraction or a numeral
+    /// as well.
+    #[must_use]
+    pub fn has_number(self) -> bool {
+        self.classes.has(Classes::NUMBER)
+    }
+
+    /// Whether all characters are ASCII.
+    #[must_use]
+    pub fn is_ascii(self) -> bool {
+        !self.classes.has(Classes::NON_ASCII)
+    }
+
     /// Measures the word of `text` at `span`.
+    #[inline]
     fn measure(text: &str, Span { start, end }: Span) -> Self {
         let word = &text.as_bytes()[start as usize..end as usize];
-        if word.is_ascii() {
-            let letter = word.iter().any(u8::is_ascii_alphabetic);
-            let classes = Classes(Classes::ASCII.0 | if letter { Classes::LETTER.0 } else { 0 });
+        let classes = Classes::of_bytes(word);
+        if !classes.has(Classes::NON_ASCII) {
             return Self { start, end, chars: end - start, classes };
         }
-        let mut chars = 0;
-        let mut letter = false;
-        for c in text[start as usize..end as usize].chars() {
-            chars += 1;
-            letter |= c.is_alphabetic();
-        }
-        Self { start, end, chars, classes: Classes(if letter { Classes::LETTER.0 } else { 0 }) }
+        let (classes, chars) = Classes::of_chars(&text[start as usize..end as usize]);
+        Self { start, end, chars, classes }
     }
 }
 
 /// What counts as a word.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WordKind {
     /// [UAX #29](https://www.unicode.org/reports/tr29/) words: the segments between word boundaries
@@ -138,6 +135,7 @@ pub struct Analysis {
     words: [OnceLock<Vec<Word>>; 4],
     hashes: [OnceLock<Vec<u64>>; 4],
     lines: OnceLock<Vec<Span>>,
+    sentences: OnceLock<Vec<Span>>,
 }
 
 impl Analysis {
@@ -151,6 +149,16 @@ impl Analysis {
         self.hashes[kind as usize].get_or_init(|| {
             let words = self.words(text, kind).iter();
             words.map(|word| xxh3_64(word.of(text).as_bytes())).collect()
+        })
+    }
+
+    /// The sentences of the text as [spaCy](https://spacy.io)'s English rules find them, without the
+    /// white space between.
+    pub fn sentences(&self, text: &str) -> &[Span] {
+        self.sentences.get_or_init(|| {
+            let mut spans = Vec::new();
+            sentences(text, |span| spans.push(span));
+            spans
         })
     }
 
@@ -173,6 +181,35 @@ impl Analysis {
     }
 }
 
+thread_local! {
+    /// Scratch of spaCy's tokenizer, with the pieces of text it has seen before: by them it is
+    /// several times as fast, and a thread sees many documents.
+    static SPACY: RefCell<(SpacyCache, Vec<Range<u32>>)> = RefCell::default();
+}
+
+/// The tokens or the sentences of [spaCy](https://spacy.io)'s English rules, each to `span`.
+fn spacy_en(
+    split: fn(&SpacyEn, &str, &mut SpacyCache, &mut Vec<Range<u32>>),
+    text: &str,
+    mut each: impl FnMut(Span),
+) {
+    SPACY.with_borrow_mut(|(cache, ranges)| {
+        split(SpacyEn::shared(), text, cache, ranges);
+        for range in ranges.iter() {
+            each(Span { start: range.start, end: range.end });
+        }
+        // One document of a whole book should not hold its memory for ever.
+        ranges.clear();
+        ranges.shrink_to(1 << 20);
+    });
+}
+
+/// Calls `sentence` for each sentence of a text, or of a piece of one: those of
+/// [`Analysis::sentences`].
+pub(crate) fn sentences(text: &str, sentence: impl FnMut(Span)) {
+    spacy_en(SpacyEn::sentences, text, sentence);
+}
+
 /// Counts the splittings, so that a test can show that there is one a document.
 #[cfg(test)]
 pub(crate) static SPLITS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
@@ -184,9 +221,7 @@ fn split(text: &str, kind: WordKind) -> Vec<Word> {
     let mut words = Vec::with_capacity(text.len() / 6 + 1);
     match kind {
         WordKind::Unicode => {
-            words.extend(text.unicode_word_indices().map(|(start, word)| {
-                Word::measure(text, Span::new(start, start + word.len()))
-            }));
+            uax29::words(text, |word| words.push(word));
         }
         WordKind::Whitespace => {
             let base = text.as_ptr() as usize;
@@ -198,7 +233,9 @@ fn split(text: &str, kind: WordKind) -> Vec<Word> {
         WordKind::Dictionary => {
             dictionary::words(text, |span| words.push(Word::measure(text, span)));
         }
-        WordKind::SpacyEn => {}
+        WordKind::SpacyEn => spacy_en(SpacyEn::words, text, |span| {
+            words.push(Word::measure(text, span));
+        }),
     }
     words
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// The root of the checkout.
@@ -79,7 +80,7 @@ impl Lab {
 /// The files that must be the same whatever ran them, by path.
 pub(crate) fn results(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for part in ["documents", "ledger", "tokens"] {
+    for part in ["documents", "ledger", "rejected", "tokens"] {
         collect(&run.join(part), part, &mut files);
     }
     files
@@ -139,6 +140,31 @@ pub(crate) fn texts(batches: &[RecordBatch], column: &str) -> Vec<Option<String>
         values.extend(
             (0..column.len()).map(|row| column.is_valid(row).then(|| column.value(row).to_owned())),
         );
+    }
+    values
+}
+
+/// Writes a Parquet file with a column of keys and the column `score`.
+pub(crate) fn write_scores(path: &Path, key: &str, keys: &[String], scores: Vec<f64>) {
+    let columns: [(&str, ArrayRef); 2] = [
+        (key, Arc::new(StringArray::from(keys.to_vec()))),
+        ("score", Arc::new(Float64Array::from(scores))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// A column of numbers of a table; null as `None`.
+pub(crate) fn numbers(batches: &[RecordBatch], column: &str) -> Vec<Option<f64>> {
+    let mut values = Vec::new();
+    for batch in batches {
+        let column = batch.column_by_name(column).unwrap_or_else(|| panic!("no column {column}"));
+        let column = arrow::compute::cast(column, &arrow::datatypes::DataType::Float64).unwrap();
+        let column = column.as_primitive::<arrow::datatypes::Float64Type>();
+        values.extend(column.iter());
     }
     values
 }

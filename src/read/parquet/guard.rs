@@ -8,7 +8,7 @@ use parquet::errors::Result as ParquetResult;
 /// Runs code of the Parquet crate over bytes that nobody has checked. It promises errors for damaged
 /// files, but some damage trips an assertion or an index instead, and one bad file must not end the
 /// task. Nothing that the code leaves half done is used afterwards.
-pub(super) fn guarded<T>(decode: impl FnOnce() -> ParquetResult<T>) -> Option<T> {
+pub(in crate::read) fn guarded<T>(decode: impl FnOnce() -> ParquetResult<T>) -> Option<T> {
     let before = GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(decode));
     GUARDED.set(before);
