@@ -46,6 +46,7 @@ use crate::text::Analysis;
 
 pub use self::expression::{Condition, Expression};
 pub use self::join::{JoinOn, JoinOp, key_hash};
+pub use crate::ops::join::{JoinOn, JoinOp, key_hash};
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
