@@ -1,11 +1,14 @@
 //! `c4-badwords`: C4's rule about bad words.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dialect::DatatroveDialect;
 use super::lines::check_ratio;
 use super::{
     BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
@@ -49,18 +52,7 @@ pub(super) struct C4Badwords {
     /// Share of the documents found that is kept all the same, drawn by document.
     pub keep_fraction: f64,
     /// Whose decisions to take.
-    pub dialect: Dialect,
-}
-
-/// Whose decisions `c4-badwords` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Dialect {
-    /// Our own.
-    #[default]
-    Tamis,
-    /// Those of datatrove 0.10.
-    Datatrove,
+    pub dialect: DatatroveDialect,
 }
 
 impl Default for C4Badwords {
@@ -70,7 +62,7 @@ impl Default for C4Badwords {
             list: None,
             max_hits: 0,
             keep_fraction: 0.0,
-            dialect: Dialect::default(),
+            dialect: DatatroveDialect::default(),
         }
     }
 }
@@ -160,33 +152,28 @@ impl Settings for C4Badwords {
             .lines()
             .map(crate::text::python::strip)
             .filter(|entry| !entry.is_empty() && !self.passes_over(entry))
-            .map(|entry| match self.dialect {
-                Dialect::Tamis => entry.to_lowercase(),
-                Dialect::Datatrove => entry.to_owned(),
-            })
+            .map(|entry| (entry, entry.to_lowercase()))
+            // In datatrove an entry with a capital can match nothing, since texts are lowered.
+            .filter(|(entry, lower)| self.dialect == DatatroveDialect::Tamis || entry == lower)
+            .map(|(_, lower)| lower)
             .collect();
         if entries.is_empty() {
             return Err(setting("list", format!("`{}` has no words", path.display())));
         }
-        let searcher = AhoCorasick::builder()
-            // All matches are looked at, since only some stand between word boundaries.
-            .match_kind(MatchKind::Standard)
-            .build(&entries)
-            .map_err(|error| setting("list", format!("`{}`: {error}", path.display())))?;
-        // Where all entries are ASCII, only letters whose lower case is ASCII need lowering.
-        let folded = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .build(entries.iter().filter(|entry| {
-                // An entry with a capital can match nothing in lower case.
-                !entry.bytes().any(|byte| byte.is_ascii_uppercase())
-            }))
-            .map_err(|error| setting("list", format!("`{}`: {error}", path.display())))?;
+        let words = if matches!(self.language.as_str(), "ja" | "th" | "zh") {
+            let searcher = AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(&entries)
+                .map_err(|error| setting("list", format!("`{}`: {error}", path.display())))?;
+            Words::Anywhere(searcher)
+        } else {
+            Words::Whole(WordList::new(&entries))
+        };
+        let caseless = |c: char| c.is_ascii() || !c.is_lowercase() && !c.is_uppercase();
         Ok(Op::Document(Box::new(BadWords {
-            anywhere: matches!(self.language.as_str(), "ja" | "th" | "zh"),
-            ascii: entries.iter().all(|entry| entry.is_ascii()),
-            searcher,
-            folded,
+            caseless: entries.iter().all(|entry| entry.chars().all(caseless)),
+            words,
             seed: context.seed,
             settings: self.clone(),
         })))
@@ -210,7 +197,7 @@ impl C4Badwords {
     }
 
     fn passes_over(&self, entry: &str) -> bool {
-        let everywhere = self.dialect == Dialect::Datatrove;
+        let everywhere = self.dialect == DatatroveDialect::Datatrove;
         PASSED_OVER
             .iter()
             .any(|(language, word)| *word == entry && (everywhere || *language == self.language))
@@ -218,47 +205,122 @@ impl C4Badwords {
 
     fn reason(&self) -> Reason {
         match self.dialect {
-            Dialect::Tamis => BAD_WORDS,
-            Dialect::Datatrove => DT_BAD_WORDS,
+            DatatroveDialect::Tamis => BAD_WORDS,
+            DatatroveDialect::Datatrove => DT_BAD_WORDS,
         }
     }
 }
 
 struct BadWords {
     settings: C4Badwords,
-    /// Over a text in lower case.
-    searcher: AhoCorasick,
-    /// Over a text as it is.
-    folded: AhoCorasick,
-    ascii: bool,
-    anywhere: bool,
+    words: Words,
+    /// Whether no letter beyond ASCII with a case is in the entries.
+    caseless: bool,
     seed: u64,
 }
 
-impl BadWords {
-    /// Whether a character next to an entry makes it part of a longer word.
-    fn joins(&self, c: char) -> bool {
-        match self.settings.dialect {
-            Dialect::Tamis => c == '_' || c.is_alphanumeric() || is_word(c),
-            Dialect::Datatrove => is_word(c),
-        }
-    }
+/// The entries, in lower case, ready to be searched for without regard to the case of ASCII letters.
+enum Words {
+    Anywhere(AhoCorasick),
+    Whole(WordList),
+}
 
-    /// The number of hits and the first of them.
-    fn find<'t>(&self, searcher: &AhoCorasick, text: &'t str) -> (usize, Option<&'t str>) {
-        let (mut hits, mut first, mut end) = (0, None, 0);
-        for found in searcher.find_overlapping_iter(text) {
-            let inside = !self.anywhere
-                && (text[..found.start()].chars().next_back().is_some_and(|c| self.joins(c))
-                    || text[found.end()..].chars().next().is_some_and(|c| self.joins(c)));
-            // Entries within or across one that was counted are the same place.
-            if !inside && (first.is_none() || found.start() >= end) {
-                hits += 1;
-                end = found.end();
-                first.get_or_insert(&text[found.range()]);
+/// Entries that stand between word boundaries, found by the two bytes they start with.
+struct WordList {
+    /// Sorted; longer ones before those they start with.
+    entries: Vec<String>,
+    /// Of each pair of bytes the entries that start with it.
+    buckets: BTreeMap<[u8; 2], Range<usize>>,
+    /// A bit for each of these pairs, in either case.
+    pairs: Vec<u64>,
+}
+
+impl WordList {
+    fn new(entries: &[String]) -> Self {
+        let mut entries = entries.to_vec();
+        entries.sort_by(|a, b| b.cmp(a));
+        entries.dedup();
+        let mut list = Self { entries, buckets: BTreeMap::new(), pairs: vec![0; 1 << 10] };
+        for (index, entry) in list.entries.iter().enumerate() {
+            let bytes = entry.as_bytes();
+            // An entry of one byte stands before any other.
+            let second = bytes.get(1).map_or(0..=u8::MAX, |byte| *byte..=*byte);
+            for pair in second.map(|second| [bytes[0], second]) {
+                let bucket = list.buckets.entry(pair).or_insert(index..index);
+                bucket.end = index + 1;
+                for first in [pair[0], pair[0].to_ascii_uppercase()] {
+                    for second in [pair[1], pair[1].to_ascii_uppercase()] {
+                        let bit = usize::from(u16::from_be_bytes([first, second]));
+                        list.pairs[bit >> 6] |= 1 << (bit & 63);
+                    }
+                }
             }
         }
+        list
+    }
+
+    /// The longest entry at byte `at` that ends at a word boundary, as the place behind it.
+    fn ending(&self, text: &str, at: usize, joins: impl Fn(char) -> bool) -> Option<usize> {
+        let bytes = &text.as_bytes()[at..];
+        let second = bytes.get(1).copied().unwrap_or_default().to_ascii_lowercase();
+        let bucket = self.buckets.get(&[bytes[0].to_ascii_lowercase(), second])?;
+        self.entries[bucket.clone()].iter().find_map(|entry| {
+            let found = bytes.get(..entry.len())?.eq_ignore_ascii_case(entry.as_bytes());
+            let end = at + entry.len();
+            (found && !text[end..].chars().next().is_some_and(&joins)).then_some(end)
+        })
+    }
+
+    /// Calls `hit` for entries between word boundaries that do not overlap.
+    fn find(&self, text: &str, joins: fn(char) -> bool, mut hit: impl FnMut(Range<usize>)) {
+        let bytes = text.as_bytes();
+        let mut before = b' ';
+        let mut free = 0;
+        for (at, &byte) in bytes.iter().enumerate() {
+            let starts = !(before.is_ascii_alphanumeric() || before == b'_');
+            before = byte;
+            if !starts {
+                continue;
+            }
+            let second = bytes.get(at + 1).copied().unwrap_or_default();
+            let bit = usize::from(u16::from_be_bytes([byte, second]));
+            if self.pairs[bit >> 6] >> (bit & 63) & 1 == 0 || at < free {
+                continue;
+            }
+            // The byte before may be the end of a letter beyond ASCII.
+            if !text[..at].chars().next_back().is_some_and(joins)
+                && let Some(end) = self.ending(text, at, joins)
+            {
+                hit(at..end);
+                free = end;
+            }
+        }
+    }
+}
+
+impl BadWords {
+    /// The number of hits and the first of them.
+    fn find<'t>(&self, text: &'t str) -> (usize, Option<&'t str>) {
+        let (mut hits, mut first) = (0, None);
+        let mut hit = |range: Range<usize>| {
+            hits += 1;
+            first.get_or_insert(&text[range]);
+        };
+        match &self.words {
+            Words::Anywhere(searcher) => {
+                searcher.find_iter(text).for_each(|found| hit(found.range()));
+            }
+            Words::Whole(words) => words.find(text, self.joins(), hit),
+        }
         (hits, first)
+    }
+
+    /// Whether a character next to an entry makes it part of a longer word.
+    fn joins(&self) -> fn(char) -> bool {
+        match self.settings.dialect {
+            DatatroveDialect::Tamis => |c| is_word(c) || c.is_alphanumeric(),
+            DatatroveDialect::Datatrove => is_word,
+        }
     }
 }
 
@@ -269,18 +331,18 @@ impl DocumentOp for BadWords {
         let text = document.text;
         // Two characters beyond ASCII have ASCII letters in their lower case.
         let as_is = text.is_ascii()
-            || self.ascii
+            || self.caseless
                 && memchr::memmem::find(text.as_bytes(), "\u{212a}".as_bytes()).is_none()
                 && memchr::memmem::find(text.as_bytes(), "\u{130}".as_bytes()).is_none();
         let hits = if as_is {
-            let (hits, first) = self.find(&self.folded, text);
+            let (hits, first) = self.find(text);
             if let Some(first) = first {
                 row.text(1, first);
             }
             hits
         } else {
             let lower = text.to_lowercase();
-            let (hits, first) = self.find(&self.searcher, &lower);
+            let (hits, first) = self.find(&lower);
             if let Some(first) = first {
                 row.owned_text(1, first.to_owned());
             }
@@ -322,6 +384,10 @@ mod tests {
             ("un cock’s é", 1),
             ("🖕", 1),
             ("2 girls 1 cup", 1),
+            ("🖕🖕 a🖕", 2),
+            ("écock cocké", 0),
+            ("Cock", 1),
+            ("s&m S&M.", 2),
         ] {
             assert_eq!(hits("", text), expected, "{text}");
             assert_eq!(hits("dialect = \"datatrove\"", text), expected, "{text}");

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dialect::DatatroveDialect;
 use super::{
     BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
 };
@@ -14,8 +15,8 @@ use crate::document::{Reason, Signal, SignalType};
 /// lines of 200 characters or more; datatrove's
 /// [C4ParagraphFilter](https://github.com/huggingface/datatrove) does the same. Lines are the pieces
 /// between line feeds as they stand, white space counted, and characters are Unicode scalar values.
-/// A line of just `min_chars` counts. Decisions equal datatrove's; its reason reads `< 3
-/// paragraphs`.
+/// A line of just `min_chars` counts. The dialects decide alike; the reason is datatrove's own in
+/// `datatrove`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct C4Paragraph {
@@ -23,15 +24,18 @@ pub(super) struct C4Paragraph {
     pub min_lines: u64,
     /// Least number of characters of a long line.
     pub min_chars: u64,
+    /// Whose reason to give.
+    pub dialect: DatatroveDialect,
 }
 
 impl Default for C4Paragraph {
     fn default() -> Self {
-        Self { min_lines: 3, min_chars: 200 }
+        Self { min_lines: 3, min_chars: 200, dialect: DatatroveDialect::default() }
     }
 }
 
 const TOO_FEW: Reason = Reason::new("too-few-long-lines");
+const DT_TOO_FEW: Reason = Reason::new("< 3 paragraphs");
 
 impl Settings for C4Paragraph {
     const NAME: &'static str = "c4-paragraph";
@@ -42,17 +46,27 @@ impl Settings for C4Paragraph {
         kind: SignalType::Int,
         about: "lines of at least `min_chars` characters",
     }];
-    const REASONS: &'static [Reason] = &[TOO_FEW];
+    const REASONS: &'static [Reason] = &[TOO_FEW, DT_TOO_FEW];
     const COST: u32 = 50;
     const THRESHOLDS: &'static [&'static str] = &["min_lines"];
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
         let lines = u64::try_from(signals.int("long_lines")?).ok()?;
-        Some(if lines < self.min_lines { Decision::Drop(TOO_FEW) } else { Decision::Keep })
+        Some(self.decide(lines))
     }
 
     fn build(&self, _context: &BuildContext<'_>) -> Result<Op, OpError> {
         Ok(Op::Document(Box::new(self.clone())))
+    }
+}
+
+impl C4Paragraph {
+    fn decide(&self, lines: u64) -> Decision {
+        match self.dialect {
+            _ if lines >= self.min_lines => Decision::Keep,
+            DatatroveDialect::Tamis => Decision::Drop(TOO_FEW),
+            DatatroveDialect::Datatrove => Decision::Drop(DT_TOO_FEW),
+        }
     }
 }
 
@@ -73,7 +87,7 @@ impl DocumentOp for C4Paragraph {
             start = end + 1;
         }
         row.int(0, i64::try_from(lines).unwrap_or(i64::MAX));
-        if lines < self.min_lines { Decision::Drop(TOO_FEW) } else { Decision::Keep }
+        self.decide(lines)
     }
 }
 
@@ -98,5 +112,7 @@ mod tests {
         }
         assert_eq!(trial("c4-paragraph", "min_lines = 1\nmin_chars = 3", "abc\nd").reason(), "");
         assert_eq!(trial("c4-paragraph", "min_lines = 0", "").reason(), "");
+        let datatrove = trial("c4-paragraph", "dialect = \"datatrove\"", "");
+        assert_eq!(datatrove.reason(), "< 3 paragraphs");
     }
 }

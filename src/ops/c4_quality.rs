@@ -12,6 +12,7 @@ use aho_corasick::AhoCorasick;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dialect::Dialect;
 use super::lines::Lines;
 use super::{
     BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
@@ -72,19 +73,6 @@ pub(super) struct C4Quality {
     pub min_sentences: u64,
     /// Whose decisions to take.
     pub dialect: Dialect,
-}
-
-/// Whose decisions an op takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Dialect {
-    /// Our own: any language, words of UAX #29.
-    #[default]
-    Tamis,
-    /// Those of datatrove 0.10.
-    Datatrove,
-    /// Those of DCLM.
-    Dclm,
 }
 
 impl Default for C4Quality {
@@ -150,10 +138,7 @@ impl Settings for C4Quality {
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
         // Without a count of sentences a rule broke the work off, and which one is not known.
-        let sentences = signals.int("sentences")?;
-        // Only the rules of this dialect drop a page with nothing left, before sentences count.
-        let empty = self.dialect == Dialect::Dclm && signals.int("lines_kept") == Some(0);
-        Some(if empty { Decision::Drop(NOTHING_LEFT) } else { self.enough(sentences) })
+        signals.int("sentences").map(|sentences| self.enough(sentences))
     }
 
     fn build(&self, _context: &BuildContext<'_>) -> Result<Op, OpError> {
@@ -302,9 +287,16 @@ fn without_citations(line: &str, is_digit: fn(char) -> bool, out: &mut String) -
 /// Whether a piece between white space is longer than `most` characters.
 fn has_long_word(line: &str, most: u64, is_space: fn(char) -> bool) -> bool {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
-    most > 0
-        && line.len() > most
-        && line.split(is_space).any(|word| word.len() > most && word.chars().count() > most)
+    if most == 0 || line.len() <= most {
+        return false;
+    }
+    // Few lines have so many bytes without a plain space, and only those are looked at closely.
+    let mut start = 0;
+    memchr::memchr_iter(b' ', line.as_bytes()).chain([line.len()]).any(|end| {
+        let piece = &line[start..end];
+        start = end + 1;
+        piece.len() > most && piece.split(is_space).any(|word| word.chars().count() > most)
+    })
 }
 
 /// Hands out the words of one line after the other.

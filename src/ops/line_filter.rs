@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::c4_quality::{Walk, ends_well};
+use super::dialect::ratio;
 use super::line_modify::{has_fewer_capitals, has_fewer_digits};
-use super::lines::{Lines, check_ratio, ratio};
+use super::lines::{Lines, check_ratio};
 use super::{
     BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
 };
@@ -165,10 +166,10 @@ impl Filter {
             return Some(4);
         }
         if let Some(least) = rules.min_letter_ratio {
-            let (mut letters, mut chars) = (0, 0);
+            let (mut letters, mut chars) = (0u64, 0u64);
             for c in line.chars() {
                 chars += 1;
-                letters += usize::from(c.is_alphabetic());
+                letters += u64::from(c.is_alphabetic());
             }
             if ratio(letters, chars) < least {
                 return Some(5);

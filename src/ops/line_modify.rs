@@ -10,6 +10,7 @@ pub(super) use self::corrections::{has_fewer_capitals, has_fewer_digits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dialect::DclmDialect;
 use super::lines::{Lines, check_ratio};
 use super::phrase::fold;
 use super::{BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings};
@@ -48,7 +49,7 @@ pub(super) struct LineModify {
     /// Phrases to remove; a line of which nothing is left goes.
     pub remove: Vec<Removal>,
     /// Whose texts to give.
-    pub dialect: Dialect,
+    pub dialect: DclmDialect,
 }
 
 /// A phrase that `line-modify` removes, in any case.
@@ -82,17 +83,6 @@ pub(super) enum Place {
     End,
 }
 
-/// Whose texts `line-modify` gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Dialect {
-    /// Our own: any language.
-    #[default]
-    Tamis,
-    /// Those of DCLM.
-    Dclm,
-}
-
 impl Default for LineModify {
     fn default() -> Self {
         let removal = |text: &str, at| Removal { text: text.to_owned(), at, max_words: ten() };
@@ -106,7 +96,7 @@ impl Default for LineModify {
                 removal("Read more...", Place::End),
                 removal("Sign-in", Place::Start),
             ],
-            dialect: Dialect::default(),
+            dialect: DclmDialect::default(),
         }
     }
 }
@@ -145,7 +135,7 @@ impl Settings for LineModify {
                 return setting(format!("{text:?} can stand in no line; give a phrase"));
             }
             let odd = |c: char| "\\^$*+?()[]{}|".contains(c);
-            if self.dialect == Dialect::Dclm && text.contains(odd) {
+            if self.dialect == DclmDialect::Dclm && text.contains(odd) {
                 return setting(format!(
                     "DCLM would read `{text}` as a regular expression; leave {} out or use the \
                      dialect `tamis`",
@@ -157,13 +147,13 @@ impl Settings for LineModify {
             folded: removal.text.chars().map(fold).collect(),
             at: removal.at,
             max_words: usize::try_from(removal.max_words).unwrap_or(usize::MAX),
-            wild: self.dialect == Dialect::Dclm,
+            wild: self.dialect == DclmDialect::Dclm,
         };
         let phrases = self.remove.iter().map(phrase).collect();
         let corrections = Corrections { settings: self.clone(), phrases };
         Ok(match self.dialect {
-            Dialect::Tamis => Op::Document(Box::new(corrections::Native::new(corrections))),
-            Dialect::Dclm => Op::Document(Box::new(dclm::Dclm(corrections))),
+            DclmDialect::Tamis => Op::Document(Box::new(corrections::Native::new(corrections))),
+            DclmDialect::Dclm => Op::Document(Box::new(dclm::Dclm(corrections))),
         })
     }
 }

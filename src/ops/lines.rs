@@ -171,12 +171,6 @@ fn eat(rest: &mut &str, prefix: &str) -> bool {
     true
 }
 
-/// `part / whole`, and 0 where there is nothing to have a share of.
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-pub(super) fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
 /// Refuses a share that is none.
 pub(super) fn check_ratio(key: &'static str, value: f64) -> Result<(), super::OpError> {
     if (0.0..=1.0).contains(&value) {

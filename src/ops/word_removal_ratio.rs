@@ -5,6 +5,7 @@ use arrow::datatypes::Int64Type;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dialect::DclmDialect;
 use super::lines::check_ratio;
 use super::{
     BuildContext, Columns, Decision, Op, OpError, OpKind, PartitionOp, Settings, SignalLookup,
@@ -27,23 +28,12 @@ pub(super) struct WordRemovalRatio {
     /// Names of stages that count, in their order; empty: all before this one that count words.
     pub stages: Vec<String>,
     /// `dclm` drops a document that had no words before; `tamis` lets it pass.
-    pub dialect: Dialect,
-}
-
-/// Whose decisions `word-removal-ratio` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Dialect {
-    /// Our own.
-    #[default]
-    Tamis,
-    /// Those of DCLM.
-    Dclm,
+    pub dialect: DclmDialect,
 }
 
 impl Default for WordRemovalRatio {
     fn default() -> Self {
-        Self { max_removed: 0.05, stages: Vec::new(), dialect: Dialect::default() }
+        Self { max_removed: 0.05, stages: Vec::new(), dialect: DclmDialect::default() }
     }
 }
 
@@ -154,7 +144,9 @@ impl PartitionOp for Removed {
             shares[row] = share.flatten().map(SignalValue::Float);
             decisions.push(match share {
                 Some(Some(removed)) => self.settings.decide(removed),
-                Some(None) if self.settings.dialect == Dialect::Dclm => Decision::Drop(TOO_MANY),
+                Some(None) if self.settings.dialect == DclmDialect::Dclm => {
+                    Decision::Drop(TOO_MANY)
+                }
                 Some(None) | None => Decision::Keep,
             });
         }

@@ -1,35 +1,14 @@
 //! What Python means by white space, lines and letters, for the dialects of tools written in it.
 
-use icu_properties::CodePointMapData;
-use icu_properties::props::GeneralCategory;
-
 use super::Span;
+use super::code_points::{IS_ALNUM, IS_DECIMAL, IS_DIGIT};
 
-/// The general category of a character.
-fn category(c: char) -> GeneralCategory {
-    CodePointMapData::<GeneralCategory>::new().get(c)
-}
-
-/// `str.isalnum()` of a character: letters and numbers, but neither marks nor circled letters,
-/// which Rust's `is_alphanumeric` takes as well.
+/// `str.isalnum` of a character: letters and numbers, but neither marks nor circled letters, which
+/// Rust's `is_alphanumeric` takes as well.
 #[must_use]
 #[inline]
 pub(crate) fn is_alnum(c: char) -> bool {
-    use GeneralCategory as G;
-    if c.is_ascii() {
-        return c.is_ascii_alphanumeric();
-    }
-    matches!(
-        category(c),
-        G::UppercaseLetter
-            | G::LowercaseLetter
-            | G::TitlecaseLetter
-            | G::ModifierLetter
-            | G::OtherLetter
-            | G::DecimalNumber
-            | G::LetterNumber
-            | G::OtherNumber
-    )
+    if c.is_ascii() { c.is_ascii_alphanumeric() } else { IS_ALNUM.has(c) }
 }
 
 /// `\w` of `re`.
@@ -39,44 +18,35 @@ pub(crate) fn is_word(c: char) -> bool {
     c == '_' || is_alnum(c)
 }
 
-/// `\d` of `re`, which is `str.isdecimal()`.
+/// `\d` of `re`, which is `str.isdecimal`.
 #[must_use]
 #[inline]
 pub(crate) fn is_decimal(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_digit() } else { category(c) == GeneralCategory::DecimalNumber }
+    if c.is_ascii() { c.is_ascii_digit() } else { IS_DECIMAL.has(c) }
 }
 
-/// `str.isdigit()` of a character: decimals, and digits that are raised, lowered or in circles.
+/// `str.isdigit` of a character: decimals, and digits that are raised, lowered or in circles.
 #[must_use]
 #[inline]
 pub(crate) fn is_digit(c: char) -> bool {
-    is_decimal(c)
-        || matches!(
-            c,
-            '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{1369}'..='\u{1371}' | '\u{19da}' | '\u{2070}'
-                | '\u{2074}'..='\u{2079}' | '\u{2080}'..='\u{2089}' | '\u{2460}'..='\u{2468}'
-                | '\u{2474}'..='\u{247c}' | '\u{2488}'..='\u{2490}' | '\u{24ea}'
-                | '\u{24f5}'..='\u{24fd}' | '\u{24ff}' | '\u{2776}'..='\u{277e}'
-                | '\u{2780}'..='\u{2788}' | '\u{278a}'..='\u{2792}' | '\u{10a40}'..='\u{10a43}'
-                | '\u{10e60}'..='\u{10e68}' | '\u{11052}'..='\u{1105a}'
-                | '\u{1f100}'..='\u{1f10a}'
-        )
+    if c.is_ascii() { c.is_ascii_digit() } else { IS_DIGIT.has(c) }
 }
 
 /// How many pieces `str.split()` gives, counted up to `most`.
 #[must_use]
 pub(crate) fn count_words(text: &str, most: usize) -> usize {
-    let mut words = 0;
-    let mut inside = false;
-    for c in text.chars() {
-        let space = is_space(c);
-        if !space && !inside {
-            words += 1;
-            if words >= most {
-                break;
-            }
-        }
+    let bytes = text.as_bytes();
+    let (mut words, mut inside, mut at) = (0, false, 0);
+    while at < bytes.len() && words < most {
+        let (space, length) = if bytes[at].is_ascii() {
+            (matches!(bytes[at], b'\t'..=b'\r' | 0x1c..=b' '), 1)
+        } else {
+            let c = text[at..].chars().next().unwrap_or_default();
+            (is_space(c), c.len_utf8())
+        };
+        words += usize::from(!space & !inside);
         inside = !space;
+        at += length;
     }
     words
 }
@@ -85,26 +55,41 @@ pub(crate) fn count_words(text: &str, most: usize) -> usize {
 /// how DCLM counts words. It splits at seven ASCII characters only, NUL among them.
 #[must_use]
 pub(crate) fn count_fasttext_words(text: &str) -> usize {
-    let bytes = text.as_bytes();
     let mut words = 0;
-    let mut before = b' ';
-    for (at, &byte) in bytes.iter().enumerate() {
-        if splits_fasttext(before) && !splits_fasttext(byte) {
-            words += usize::from(if byte.is_ascii() {
-                byte.is_ascii_alphanumeric()
-            } else {
-                text[at..].chars().next().is_some_and(is_alnum)
-            });
+    let mut before = SPLITS;
+    for (at, &byte) in text.as_bytes().iter().enumerate() {
+        let class = FASTTEXT[usize::from(byte)];
+        // Without a branch but for the rare start beyond ASCII.
+        let starts = before == SPLITS;
+        words += usize::from(starts & (class == STARTS));
+        if starts && class == BEYOND {
+            words += usize::from(text[at..].chars().next().is_some_and(is_alnum));
         }
-        before = byte;
+        before = class;
     }
     words
 }
 
-#[inline]
-fn splits_fasttext(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r' | 0)
-}
+/// What a byte is to [`count_fasttext_words`].
+const SPLITS: u8 = 1;
+const STARTS: u8 = 2;
+const BEYOND: u8 = 3;
+static FASTTEXT: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0u8;
+    loop {
+        table[byte as usize] = match byte {
+            b' ' | b'\t'..=b'\r' | 0 => SPLITS,
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => STARTS,
+            0x80.. => BEYOND,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
 /// Whether `str.isspace` and `str.strip` take it for white space.
 #[must_use]

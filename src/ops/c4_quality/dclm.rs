@@ -3,8 +3,8 @@
 use super::datatrove::over;
 use super::native::count_sentences;
 use super::{
-    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, LOREM_IPSUM, NOTHING_LEFT, POLICY, Row,
-    Rules, Scratch, TOO_LONG, has_long_word, without_citations,
+    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, LOREM_IPSUM, NOTHING_LEFT, POLICY,
+    Phrase, Row, Rules, Scratch, TOO_LONG, has_long_word, without_citations,
 };
 use crate::ops::lines::{Fate, Lines};
 use crate::ops::phrase::{contains, has_disguise};
@@ -94,18 +94,26 @@ impl Dclm {
         if !left(lines, counts) {
             return Some(NOTHING_LEFT);
         }
+        let disguised = has_disguise(text);
         // Words that a citation stood between may make a phrase.
         let searched = settings.citations && has_brackets
             || self.0.phrases.find(text).next().is_some()
-            || has_disguise(text);
-        // `str.lower()` here, but a search without regard to case for the other two.
-        let has = |lines: &Lines, phrase| lines.iter(text).any(|line| contains_lower(line, phrase));
-        if settings.lorem_ipsum && searched && has(lines, "lorem ipsum") {
+            || disguised;
+        let has = |line: &str, phrase| match phrase {
+            Phrase::Javascript if disguised => contains(line, "javascript"),
+            Phrase::Policy if disguised => POLICY.iter().any(|phrase| contains(line, phrase)),
+            // This one is searched for in the lower case, which gives no letter of it away.
+            _ => self.0.phrases.has(line, phrase),
+        };
+        if settings.lorem_ipsum
+            && searched
+            && lines.iter(text).any(|line| has(line, Phrase::LoremIpsum))
+        {
             return Some(LOREM_IPSUM);
         }
         if settings.javascript {
             if searched {
-                counts.javascript = removed(lines, &mut |line| !contains(line, "javascript"));
+                counts.javascript = removed(lines, &mut |line| !has(line, Phrase::Javascript));
             }
             lines.strip(text);
             if !left(lines, counts) {
@@ -137,10 +145,4 @@ impl Dclm {
 fn ends_well(line: &str) -> bool {
     let line = line.trim_end_matches(is_space);
     line.ends_with(['.', '!', '?', '"']) && !line.ends_with("...")
-}
-
-/// Whether the lower case of the line has the phrase, which is ASCII without a `k`.
-fn contains_lower(line: &str, phrase: &str) -> bool {
-    let (line, phrase) = (line.as_bytes(), phrase.as_bytes());
-    line.windows(phrase.len()).any(|window| window.eq_ignore_ascii_case(phrase))
 }

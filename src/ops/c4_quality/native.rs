@@ -145,6 +145,21 @@ fn is_terminal(c: char) -> bool {
     }
 }
 
+/// The bytes that characters of [`is_terminal`] may start with.
+static MAY_END: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0xd6;
+    while byte < 0x100 {
+        // U+3000 to U+3FFF have full stops; the ideographs and Hangul behind them have none.
+        table[byte] = !matches!(byte, 0xe4..=0xe9 | 0xeb..=0xec);
+        byte += 1;
+    }
+    table[b'.' as usize] = true;
+    table[b'!' as usize] = true;
+    table[b'?' as usize] = true;
+    table
+};
+
 /// Marks that end a sentence without white space behind.
 fn is_east_asian(c: char) -> bool {
     matches!(c, '。' | '！' | '？' | '｡' | '．')
@@ -172,13 +187,14 @@ pub(super) fn count_sentences(line: &str) -> usize {
     let bytes = line.as_bytes();
     let mut at = 0;
     let ascii = bytes.is_ascii();
-    while at < bytes.len() {
-        if ascii {
-            match memchr::memchr3(b'.', b'!', b'?', &bytes[at..]) {
-                Some(found) => at += found,
-                None => break,
-            }
-        }
+    loop {
+        let next = if ascii {
+            memchr::memchr3(b'.', b'!', b'?', &bytes[at..])
+        } else {
+            bytes[at..].iter().position(|byte| MAY_END[usize::from(*byte)])
+        };
+        let Some(next) = next else { break };
+        at += next;
         let Some(c) = line[at..].chars().next() else { break };
         if !is_terminal(c) {
             at += c.len_utf8();
@@ -234,6 +250,16 @@ mod tests {
         ] {
             assert_eq!(count_sentences(line), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn the_table_of_first_bytes_leaves_out_no_terminal() {
+        for c in ('\0'..=char::MAX).filter(|c| is_terminal(*c)) {
+            assert!(MAY_END[usize::from(c.to_string().as_bytes()[0])], "{c}");
+        }
+        let all = CodePointSetData::new::<SentenceTerminal>();
+        let of_unicode = ('\0'..=char::MAX).filter(|c| all.contains(*c));
+        assert!(of_unicode.eq(('\0'..=char::MAX).filter(|c| is_terminal(*c))));
     }
 
     #[test]

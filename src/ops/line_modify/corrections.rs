@@ -4,7 +4,8 @@ use super::{
     Corrections, Counts, Decision, Document, DocumentOp, Lines, Phrase, Place, Row, finish,
 };
 use crate::ops::c4_quality::Walk;
-use crate::ops::lines::{Fate, ratio};
+use crate::ops::dialect::ratio;
+use crate::ops::lines::Fate;
 use crate::ops::phrase::{find, prefix_len};
 use crate::text::python::{count_words, is_decimal, is_space, is_word};
 use crate::text::{Analysis, Span, WordKind};
@@ -79,8 +80,7 @@ impl DocumentOp for Native {
             } else if (line_words as u64) < settings.min_words {
                 &mut counts.short
             } else {
-                let whole = span.of(text);
-                match remove_all(phrases, whole, &mut scratch.line, &mut scratch.next) {
+                match remove_all(phrases, line, &mut scratch.line, &mut scratch.next) {
                     Fate::Keep => {
                         counts.after += line_words;
                         lines.keep(span);
@@ -88,9 +88,9 @@ impl DocumentOp for Native {
                     }
                     Fate::Replace => {
                         counts.changed += 1;
-                        let analysis = Analysis::default();
-                        counts.after += analysis.words(&scratch.line, WordKind::Unicode).len();
-                        lines.push(&scratch.line);
+                        let line = scratch.line.trim();
+                        counts.after += Analysis::default().words(line, WordKind::Unicode).len();
+                        lines.push(line);
                         continue;
                     }
                     Fate::Drop => &mut counts.phrases,
@@ -128,14 +128,14 @@ impl Phrase {
     /// Removes the phrase from a line; what is left is written to `out`. A line of which only white
     /// space is left goes, even where it was nothing else before.
     pub(super) fn remove(&self, line: &str, out: &mut String) -> Fate {
-        if count_words(line, self.max_words.saturating_add(1)) > self.max_words {
-            return Fate::Keep;
-        }
+        let short = || count_words(line, self.max_words.saturating_add(1)) <= self.max_words;
         let space = |c: Option<char>| c.filter(|c| is_space(*c)).map_or(0, char::len_utf8);
         let mut done = 0;
         match self.at {
             Place::Start => {
-                if let Some(length) = prefix_len(line, &self.folded, self.wild) {
+                if let Some(length) = prefix_len(line, &self.folded, self.wild)
+                    && short()
+                {
                     done = length + space(line[length..].chars().next());
                 }
             }
@@ -144,18 +144,20 @@ impl Phrase {
                 let start = last.and_then(|last| line.char_indices().rev().nth(last));
                 if let Some((start, _)) = start
                     && prefix_len(&line[start..], &self.folded, self.wild).is_some()
+                    && short()
                 {
                     out.push_str(&line[..start - space(line[..start].chars().next_back())]);
                     done = line.len();
                 }
             }
-            Place::Anywhere => {
+            Place::Anywhere if short() => {
                 while let Some(found) = find(&line[done..], &self.folded, self.wild) {
                     let before = &line[done..done + found.start];
                     out.push_str(&before[..before.len() - space(before.chars().next_back())]);
                     done += found.end;
                 }
             }
+            Place::Anywhere => {}
         }
         if done > 0 {
             out.push_str(&line[done..]);
@@ -173,34 +175,64 @@ impl Phrase {
 
 /// Whether capitals are no more than the share `most` of a line's characters.
 pub(in crate::ops) fn has_fewer_capitals(line: &str, most: f64) -> bool {
-    if line.is_ascii() {
-        let capitals = line.bytes().filter(u8::is_ascii_uppercase).count();
-        return ratio(capitals, line.len()) <= most;
-    }
-    let (mut capitals, mut chars) = (0, 0);
-    for c in line.chars() {
-        chars += 1;
-        // No ideograph, kana or Hangul is a capital; that spares most of a long search.
-        let caseless = matches!(c, '\u{3000}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}');
-        capitals += usize::from(!caseless && c.is_uppercase());
-    }
+    let (capitals, chars) = count(line, |byte| byte.is_ascii_uppercase(), char::is_uppercase);
     ratio(capitals, chars) <= most
 }
 
 /// Whether digits are no more than the share `most` of a line's characters.
 pub(in crate::ops) fn has_fewer_digits(line: &str, most: f64, is_digit: fn(char) -> bool) -> bool {
-    if line.is_ascii() {
-        let digits = line.bytes().filter(u8::is_ascii_digit).count();
-        return ratio(digits, line.len()) <= most;
+    // One character that is none makes up more than the rest of `most` in a line of usual length.
+    if !line.starts_with(is_digit) && ratio(line.len() as u64, line.len() as u64 + 1) <= most {
+        return true;
     }
-    let (mut digits, mut chars) = (0, 0);
-    for c in line.chars() {
-        chars += 1;
-        let other = matches!(c, '\u{3000}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}');
-        digits += usize::from(!other && is_digit(c));
-    }
+    let (digits, chars) = count(line, |byte| byte.is_ascii_digit(), is_digit);
     ratio(digits, chars) <= most
 }
+
+/// How many characters of `line` are of a class, and how many there are.
+#[inline]
+fn count(
+    line: &str,
+    of_ascii: impl Fn(u8) -> bool,
+    of_others: impl Fn(char) -> bool,
+) -> (u64, u64) {
+    let (mut found, mut chars, mut others) = (0, 0, 0);
+    // Sums of bytes over short runs, which the compiler takes many at a time.
+    for run in line.as_bytes().chunks(128) {
+        let (mut of, mut starts, mut high) = (0u8, 0u8, 0u8);
+        for &byte in run {
+            of += u8::from(of_ascii(byte));
+            starts += u8::from(byte & 0xc0 != 0x80);
+            high |= byte;
+        }
+        found += u64::from(of);
+        chars += u64::from(starts);
+        others |= high;
+    }
+    if !others.is_ascii() {
+        let bytes = line.as_bytes();
+        let mut at = 0;
+        while let Some(next) = bytes[at..].iter().position(|byte| MAY_BE[usize::from(*byte)]) {
+            at += next;
+            let Some(c) = line[at..].chars().next() else { break };
+            found += u64::from(of_others(c));
+            at += c.len_utf8();
+        }
+    }
+    (found, chars)
+}
+
+/// The bytes that capitals and digits beyond ASCII may start with: not those of ideographs, kana and
+/// Hangul, which spares texts of these most of the work.
+static MAY_BE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0xc2;
+    while byte < 0x100 {
+        table[byte] = !matches!(byte, 0xe3..=0xe9 | 0xeb..=0xec);
+        byte += 1;
+    }
+    table
+};
 
 const COUNTED: [&str; 12] = [
     "likes",

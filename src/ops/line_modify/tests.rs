@@ -49,7 +49,7 @@ fn phrases_go_from_short_lines() {
         ("A story. Read more!!!", "A story. Read more!!!", "A story."),
         ("A story. Read more now", "A story. Read more now", "A story. Read more now"),
         ("ſign-ın to the site", "to the site", "to the site"),
-        ("Sign-in  to sign-in", " to sign-in", "to sign-in"),
+        ("Sign-in  to sign-in", "to sign-in", "to sign-in"),
         (
             "a b c d e f g h items in cart",
             "a b c d e f g h items in cart",
@@ -82,6 +82,26 @@ fn dclm_trims_the_page_and_ours_leaves_it() {
     );
     // Only the first correction trims, after which the second finds a line of digits.
     assert_eq!(after(DCLM, " 12\nSome words"), "Some words");
+}
+
+#[test]
+fn classes_are_counted_in_any_script() {
+    use super::corrections::{has_fewer_capitals, has_fewer_digits};
+    use crate::text::python::is_digit;
+    assert!(has_fewer_capitals("ÀБΩx", 0.75) && !has_fewer_capitals("ÀБΩx", 0.74));
+    assert!(
+        has_fewer_digits("٣²5字", 0.75, is_digit) && !has_fewer_digits("٣²5字", 0.74, is_digit)
+    );
+    // Every capital and digit is found, whatever byte it starts with.
+    for c in '\0'..=char::MAX {
+        let line = c.to_string();
+        assert_eq!(has_fewer_capitals(&line, 0.0), !c.is_uppercase(), "{c:?}");
+        assert_eq!(has_fewer_digits(&line, 0.0, is_digit), !is_digit(c), "{c:?}");
+    }
+    assert!(
+        !has_fewer_capitals(&"A".repeat(1000), 0.999)
+            && has_fewer_digits(&"ab".repeat(999), 0.0, is_digit)
+    );
 }
 
 #[test]
