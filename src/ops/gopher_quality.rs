@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, Row,
+    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
 };
 use crate::document::{Reason, Signal, SignalType};
 use crate::text::WordKind;
@@ -104,6 +104,32 @@ impl Settings for GopherQuality {
         TOO_FEW_ALPHA_WORDS,
         TOO_FEW_STOP_WORDS,
     ];
+    const THRESHOLDS: &'static [&'static str] = &[
+        "min_words",
+        "max_words",
+        "min_mean_word_length",
+        "max_mean_word_length",
+        "max_hash_ratio",
+        "max_ellipsis_ratio",
+        "max_bullet_lines",
+        "max_ellipsis_lines",
+        "min_alpha_words",
+        "min_stop_words",
+    ];
+
+    fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
+        let count = |name| u64::try_from(signals.int(name)?).ok();
+        Some(self.decide(&Measures {
+            words: count("word_count")?,
+            mean_word_length: signals.number("mean_word_length")?,
+            hash_ratio: signals.number("hash_ratio")?,
+            ellipsis_ratio: signals.number("ellipsis_ratio")?,
+            bullet_lines: signals.number("bullet_lines")?,
+            ellipsis_lines: signals.number("ellipsis_lines")?,
+            alpha_words: signals.number("alpha_words")?,
+            stop_words: count("stop_words")?,
+        }))
+    }
 
     fn build(&self, _context: &BuildContext<'_>) -> Result<Op, OpError> {
         let setting = |key, reason: String| Err(OpError::Setting { key, reason });
