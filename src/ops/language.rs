@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Settings, Row,
+    BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
 };
 use crate::config::diagnostic::nearest;
-use crate::document::{Reason, Signal, SignalType};
+use crate::document::{Reason, Signal, SignalType, SignalValue};
 use crate::model::fasttext::{FastText, Prediction, Scratch};
 use crate::model::shipped;
 
@@ -60,6 +60,25 @@ impl Settings for Language {
         Signal { name: "score", kind: SignalType::Float, about: "its probability, 0 to 1" },
     ];
     const REASONS: &'static [Reason] = &[OTHER, LOW_SCORE, UNKNOWN];
+    const THRESHOLDS: &'static [&'static str] = &["keep", "min_score"];
+
+    fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
+        if self.keep.is_empty() {
+            return Some(Decision::Keep);
+        }
+        let language = match signals.signal("language") {
+            Some(SignalValue::Text(language)) => language.to_owned(),
+            Some(SignalValue::OwnedText(language)) => language,
+            _ => return Some(Decision::Drop(UNKNOWN)),
+        };
+        Some(if !self.keep.contains(&language) {
+            Decision::Drop(OTHER)
+        } else if signals.number("score")? < self.min_score {
+            Decision::Drop(LOW_SCORE)
+        } else {
+            Decision::Keep
+        })
+    }
 
     fn assets(&self) -> Vec<(&'static str, &Path)> {
         self.model.iter().map(|path| ("model", path.as_path())).collect()
@@ -158,5 +177,22 @@ impl DocumentOp for Identify {
         } else {
             Decision::Keep
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::trial;
+
+    /// `trial` compares what `judge` makes of the signals with what the op decided.
+    #[test]
+    fn the_signals_decide_again() {
+        let english = "The quick brown fox and the lazy dog have to walk with care.";
+        assert_eq!(trial("language", "keep = ['en']", english).reason(), "");
+        assert_eq!(trial("language", "keep = ['de', 'fr']", english).reason(), "other-language");
+        let high = "keep = ['en']\nmin_score = 1.0";
+        assert_eq!(trial("language", high, english).reason(), "low-score");
+        assert_eq!(trial("language", "min_score = 1.0", english).reason(), "");
+        assert_eq!(trial("language", "keep = ['en']", "").reason(), "no-language");
     }
 }
