@@ -10,6 +10,7 @@
 mod bad_input;
 mod clusters;
 mod commands;
+mod ledger;
 mod messages;
 mod plans;
 mod shards;

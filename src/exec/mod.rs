@@ -12,7 +12,7 @@ mod flow;
 pub mod manifest;
 mod meet;
 mod parquet_file;
-mod records;
+pub(crate) mod records;
 mod rejected;
 pub(crate) mod sample;
 mod spool;
@@ -20,6 +20,7 @@ mod stages;
 mod stream;
 pub mod summary;
 pub mod task;
+pub mod trial;
 
 pub(crate) use parquet_file::{Codec, ParquetFile};
 

@@ -23,6 +23,7 @@ use crate::model::{AssetError, Assets};
 use crate::text::Analysis;
 
 pub use crate::ops::r#where::Condition;
+pub(crate) use crate::ops::r#where::rewrite as rewrite_sql;
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[

@@ -37,6 +37,7 @@ mod guard;
 use self::footer::read_footer;
 pub use self::footer::row_groups;
 use self::guard::guarded;
+pub(crate) use self::guard::caught;
 pub use self::guard::silence_caught_panics;
 use super::decompress::{changed, check_size, owns_whole};
 use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, reasons};
