@@ -36,10 +36,26 @@ impl Why {
     }
 }
 
+/// What stands first on a page.
+const FIRST: &[&str] = &[
+    "id",
+    "source_id",
+    "url",
+    "source",
+    "file",
+    "record",
+    "verdict",
+    "stage",
+    "reason",
+    "language",
+];
+
 fn page(why: &why::Why) -> String {
     let mut page = String::new();
     // Writing to a string cannot fail.
-    for (key, value) in &why.record {
+    let first = FIRST.iter().filter_map(|key| why.record.get_key_value(*key));
+    let rest = why.record.iter().filter(|(key, _)| !FIRST.contains(&key.as_str()));
+    for (key, value) in first.chain(rest) {
         let shown = match value {
             Value::String(text) => show::safe(text, 200),
             other => other.to_string(),

@@ -105,11 +105,17 @@ fn quote<'a>(sql: &str, known: &[&'a str]) -> Result<(String, Completed<'a>), Le
     };
     rewrite_sql(sql, known, collect).map_err(LedgerError::Question)?;
     let mut completed: Completed<'a> = Vec::new();
+    let mut after_as = false;
     let written = rewrite_sql(sql, known, |word, behind| {
-        let fixed = known.contains(&word) || own.iter().any(|own| own == word);
+        let named = std::mem::replace(&mut after_as, word.eq_ignore_ascii_case("AS"));
+        let fixed = own.iter().any(|own| own == word) || named;
         let call = behind.trim_start().starts_with('(');
         if fixed || call || KEYWORDS.contains(&word.to_ascii_uppercase().as_str()) {
             return Ok(None);
+        }
+        if known.contains(&word) {
+            // Some are words of SQL too, such as `cluster`.
+            return Ok(Some(format!("\"{word}\"")));
         }
         match columns::signals(word, known).as_slice() {
             [one] => {
