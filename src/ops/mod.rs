@@ -44,9 +44,9 @@ use crate::document::{Batch, DocumentId, Reason, Signal, SignalColumn, SignalTyp
 use crate::model::{AssetError, Assets};
 use crate::text::Analysis;
 
+pub(crate) use self::expression::rewrite as rewrite_sql;
 pub use self::expression::{Condition, Expression};
 pub use self::join::{JoinOn, JoinOp, key_hash};
-pub use crate::ops::join::{JoinOn, JoinOp, key_hash};
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
