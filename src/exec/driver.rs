@@ -189,6 +189,7 @@ fn clear_stale(store: &Store, plan: &Plan, fresh: bool) -> Result<(), ExecError>
                 store.delete_below("documents")?;
                 store.delete_below("ledger")?;
                 store.delete_below("rejected")?;
+                store.delete_below("attributes")?;
                 store.delete_below("tokens")?;
             }
             PhaseKind::Shard { .. } => store.delete_below("tokens")?,
