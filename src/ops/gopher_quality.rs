@@ -21,7 +21,7 @@ use crate::text::WordKind;
 ///
 /// The rules and thresholds are those of table A1 in
 /// [Rae et al. 2021](https://arxiv.org/abs/2112.11446). A value equal to a threshold passes. The
-/// first rule broken, in the order of the keys below, gives the reason.
+/// first rule broken, in the order of the reasons below, gives the reason.
 ///
 /// In the dialect `tamis`, words are those of `words`, by default
 /// [UAX #29](https://www.unicode.org/reports/tr29/) words, that is, without punctuation; only
@@ -160,7 +160,7 @@ impl Settings for GopherQuality {
         DATATROVE[8],
         DATATROVE[9],
     ];
-    const COST: u32 = 1_000;
+    const COST: u32 = 2_400;
     const THRESHOLDS: &'static [&'static str] = &[
         "min_words",
         "max_words",
