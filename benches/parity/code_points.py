@@ -36,6 +36,8 @@ def singles(characters) -> set[int]:
 SETS = {
     "isalpha": where(str.isalpha),
     "isalnum": where(str.isalnum),
+    "isdecimal": where(str.isdecimal),
+    "isdigit": where(str.isdigit),
     "datatrove-punctuation": singles(PUNCTUATION_SET),
     "datatrove-terminal-punctuation": singles(TERMINAL_PUNCTUATION),
 }

@@ -60,8 +60,8 @@ pub enum AssetError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A model that ships with tamis is not where it should be.
-    #[error("the model `{name}` is at none of {tried}; name a file with `model = \"…\"`")]
+    /// A file that ships with tamis is not where it should be.
+    #[error("the file `{name}` is at none of {tried}; name one in the settings")]
     NotShipped {
         /// File name.
         name: &'static str,
@@ -127,12 +127,21 @@ pub fn asset_hash(path: &Path) -> Result<String, AssetError> {
 /// # Errors
 /// When it is at neither place.
 pub fn shipped(name: &'static str) -> Result<PathBuf, AssetError> {
+    shipped_in("models", name)
+}
+
+/// [`shipped`] for another folder of `data-samples`.
+///
+/// # Errors
+/// As there.
+pub fn shipped_in(folder: &str, name: &'static str) -> Result<PathBuf, AssetError> {
     let mut places = Vec::new();
     if let Some(bin) = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned))
     {
-        places.push(bin.join("../share/tamis/models").join(name));
+        places.push(bin.join("../share/tamis").join(folder).join(name));
     }
-    places.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("data-samples/models").join(name));
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
+    places.push(checkout.join("data-samples").join(folder).join(name));
     if let Some(found) = places.iter().find(|place| place.is_file()) {
         return Ok(found.clone());
     }

@@ -19,6 +19,28 @@ pub(super) enum Dialect {
     Dclm,
 }
 
+/// Whose decisions an op takes that DCLM does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DatatroveDialect {
+    /// Ours, as the op's page tells.
+    #[default]
+    Tamis,
+    /// Those of datatrove 0.10.1, with its reasons.
+    Datatrove,
+}
+
+/// Whose decisions and texts an op gives that datatrove does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DclmDialect {
+    /// Ours, as the op's page tells.
+    #[default]
+    Tamis,
+    /// Those of DCLM.
+    Dclm,
+}
+
 /// `part / whole`, and 0 where there is nothing to have a share of.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 pub(super) fn ratio(part: u64, whole: u64) -> f64 {

@@ -2,6 +2,8 @@
 
 mod names;
 
+pub(crate) use self::names::rewrite;
+
 use arrow::array::{AsArray, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use polars::prelude::{Column, DataFrame, DataType, Expr, IntoLazy, NamedFrom, PlSmallStr, Series};

@@ -317,7 +317,7 @@ impl GopherRepetition {
 
     fn tamis(&self, document: Document<'_>, scratch: &mut Scratch) -> Measures {
         let Document { text, analysis, .. } = document;
-        let lines = || analysis.lines(text).iter().map(|line| line.of(text).trim());
+        let lines = || analysis.lines(text).iter().map(move |line| line.of(text).trim());
         let full = lines().filter(|line| !line.is_empty());
         let segments = &mut scratch.segments;
         let [lines, paragraphs] =
@@ -330,7 +330,7 @@ impl GopherRepetition {
         scratch.grams.bigrams(analysis.word_hashes(text, self.words));
         each_n(&mut scratch.grams, |n, grams| {
             measures[n + 2] = if n < 5 {
-                let top = top(grams, |gram| sum_of(&chars[gram.place..gram.place + n]));
+                let top = longest_top(grams, |gram| sum_of(&chars[gram.place..gram.place + n]));
                 top.map_or(0.0, |(top, _)| {
                     ratio(grams.covered(chars, |index, _| index == top.index), all)
                 })
@@ -368,7 +368,7 @@ impl GopherRepetition {
         scratch.grams.bigrams(&scratch.hashes);
         each_n(&mut scratch.grams, |n, grams| {
             measures[n + 2] = if n < 5 {
-                let top = top(grams, |gram| sum_of(&chars[gram.place..gram.place + n]));
+                let top = longest_top(grams, |gram| sum_of(&chars[gram.place..gram.place + n]));
                 top.map_or(0.0, |(top, length)| ratio(u64::from(top.count) * length, all))
             } else {
                 ratio(grams.covered(chars, |_, _| true), all)
@@ -398,7 +398,7 @@ impl GopherRepetition {
         scratch.grams.bigrams(analysis.word_hashes(text, WordKind::SpacyEn));
         for n in 2..=4 {
             // The first of the most frequent ones.
-            if let Some((gram, _)) = top(&scratch.grams, |_| 0) {
+            if let Some(gram) = scratch.grams.top().next() {
                 let length = sum_of(&chars[gram.place..gram.place + n]) + n as u64 - 1;
                 measures[n + 2] = ratio(length * u64::from(gram.count), all);
             }
@@ -428,16 +428,13 @@ fn each_n(grams: &mut Grams, mut each: impl FnMut(usize, &Grams)) {
     }
 }
 
-/// The most frequent n-gram that is there twice; of several the one of greatest `length`, of those
-/// the first.
-fn top(grams: &Grams, length: impl Fn(Gram) -> u64) -> Option<(Gram, u64)> {
+/// Of the most frequent n-grams that are there twice the one of greatest `length`, of several the
+/// first.
+fn longest_top(grams: &Grams, length: impl Fn(Gram) -> u64) -> Option<(Gram, u64)> {
     let mut best: Option<(Gram, u64)> = None;
-    for gram in grams.repeated() {
-        if best.is_some_and(|(top, _)| top.count > gram.count) {
-            continue;
-        }
+    for gram in grams.top() {
         let length = length(gram);
-        if best.is_none_or(|(top, longest)| (gram.count, length) > (top.count, longest)) {
+        if best.is_none_or(|(_, longest)| length > longest) {
             best = Some((gram, length));
         }
     }

@@ -5,6 +5,9 @@
 //! file (settings with their documentation, code, tests) and one line in [`OPS`]: the checks, the
 //! JSON schema, `tamis ops` and the planner all read that table.
 
+mod c4_badwords;
+mod c4_paragraph;
+mod c4_quality;
 mod compression_ratio;
 mod dialect;
 mod exact_dedup;
@@ -15,6 +18,12 @@ mod gopher_repetition;
 mod join;
 mod language;
 mod length;
+mod line_filter;
+mod line_modify;
+mod lines;
+mod ngram_repetition;
+mod normalize;
+mod phrase;
 mod sample;
 mod set;
 mod stop_words;
@@ -23,6 +32,7 @@ mod symbol_ratio;
 mod testing;
 mod url_filter;
 mod r#where;
+mod word_removal_ratio;
 
 use std::path::{Path, PathBuf};
 
@@ -34,20 +44,29 @@ use crate::document::{Batch, DocumentId, Reason, Signal, SignalColumn, SignalTyp
 use crate::model::{AssetError, Assets};
 use crate::text::Analysis;
 
+pub(crate) use self::expression::rewrite as rewrite_sql;
 pub use self::expression::{Condition, Expression};
-pub use crate::ops::join::{JoinOn, JoinOp, key_hash};
+pub use self::join::{JoinOn, JoinOp, key_hash};
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
     OpEntry::of::<url_filter::UrlFilter>(),
     OpEntry::of::<language::Language>(),
-    OpEntry::of::<gopher_repetition::GopherRepetition>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
+    OpEntry::of::<gopher_repetition::GopherRepetition>(),
+    OpEntry::of::<c4_quality::C4Quality>(),
+    OpEntry::of::<c4_paragraph::C4Paragraph>(),
+    OpEntry::of::<c4_badwords::C4Badwords>(),
     OpEntry::of::<fineweb_quality::FinewebQuality>(),
+    OpEntry::of::<line_filter::LineFilter>(),
+    OpEntry::of::<line_modify::LineModify>(),
+    OpEntry::of::<word_removal_ratio::WordRemovalRatio>(),
+    OpEntry::of::<ngram_repetition::NgramRepetition>(),
     OpEntry::of::<length::Length>(),
     OpEntry::of::<stop_words::StopWords>(),
     OpEntry::of::<symbol_ratio::SymbolRatio>(),
     OpEntry::of::<compression_ratio::CompressionRatio>(),
+    OpEntry::of::<normalize::Normalize>(),
     OpEntry::of::<sample::Sample>(),
     OpEntry::of::<set::Set>(),
     OpEntry::of::<r#where::Where>(),

@@ -16,6 +16,11 @@ pub(crate) struct CodePoints {
 pub(crate) static IS_ALPHA: LazyLock<CodePoints> = LazyLock::new(|| CodePoints::named("isalpha"));
 /// `str.isalnum`.
 pub(crate) static IS_ALNUM: LazyLock<CodePoints> = LazyLock::new(|| CodePoints::named("isalnum"));
+/// `str.isdecimal`, which is `\d` of `re`.
+pub(crate) static IS_DECIMAL: LazyLock<CodePoints> =
+    LazyLock::new(|| CodePoints::named("isdecimal"));
+/// `str.isdigit`.
+pub(crate) static IS_DIGIT: LazyLock<CodePoints> = LazyLock::new(|| CodePoints::named("isdigit"));
 /// datatrove's `PUNCTUATION_SET`.
 pub(crate) static PUNCTUATION: LazyLock<CodePoints> =
     LazyLock::new(|| CodePoints::named("datatrove-punctuation"));
@@ -72,7 +77,10 @@ mod tests {
         assert!(IS_ALPHA.has('é') && IS_ALPHA.has('中') && IS_ALNUM.has('Ⅷ') && IS_ALNUM.has('½'));
         assert!(!IS_ALPHA.has('Ⅷ') && !IS_ALPHA.has('\u{93e}') && !IS_ALNUM.has('Ⓐ'));
         assert!(('\0'..=char::MAX).all(|c| IS_ALNUM.has(c) || !IS_ALPHA.has(c)));
-        for set in [&IS_ALPHA, &IS_ALNUM, &PUNCTUATION, &TERMINAL_PUNCTUATION] {
+        assert_eq!((size(&IS_DECIMAL), size(&IS_DIGIT)), (660, 788));
+        let sets =
+            [&IS_ALPHA, &IS_ALNUM, &IS_DECIMAL, &IS_DIGIT, &PUNCTUATION, &TERMINAL_PUNCTUATION];
+        for set in sets {
             assert!(set.pages.len() <= 256);
         }
     }

@@ -8,6 +8,7 @@ mod classes;
 pub(crate) mod code_points;
 mod dictionary;
 pub(crate) mod python;
+pub(crate) mod sentencizer;
 mod spacy_en;
 mod uax29;
 pub(crate) mod word_set;
@@ -101,8 +102,7 @@ impl Word {
     /// Measures the word of `text` at `span`.
     #[inline]
     fn measure(text: &str, Span { start, end }: Span) -> Self {
-        let word = &text.as_bytes()[start as usize..end as usize];
-        let classes = Classes::of_bytes(word);
+        let classes = Classes::of_bytes(text.as_bytes(), start as usize, end as usize);
         if !classes.has(Classes::NON_ASCII) {
             return Self { start, end, chars: end - start, classes };
         }
@@ -144,11 +144,14 @@ impl Analysis {
         self.words[kind as usize].get_or_init(|| split(text, kind))
     }
 
-    /// xxh3-64 of each word, in the order of [`Analysis::words`].
+    /// A 64-bit hash of each word, in the order of [`Analysis::words`]: the same for equal words of
+    /// any text. No file holds them, so that they may change from version to version.
     pub fn word_hashes(&self, text: &str, kind: WordKind) -> &[u64] {
         self.hashes[kind as usize].get_or_init(|| {
             let words = self.words(text, kind).iter();
-            words.map(|word| xxh3_64(word.of(text).as_bytes())).collect()
+            words
+                .map(|word| hash(text.as_bytes(), word.start as usize, word.end as usize))
+                .collect()
         })
     }
 
@@ -210,13 +213,43 @@ pub(crate) fn sentences(text: &str, sentence: impl FnMut(Span)) {
     spacy_en(SpacyEn::sentences, text, sentence);
 }
 
-/// Counts the splittings, so that a test can show that there is one a document.
+/// A hash of the bytes from `start` to `end`. Up to eight of them take one multiplication.
+#[inline]
+fn hash(bytes: &[u8], start: usize, end: usize) -> u64 {
+    let length = end - start;
+    if let Some(chunk) = bytes[start..].first_chunk::<8>()
+        && (1..=8).contains(&length)
+    {
+        let word = u64::from_le_bytes(*chunk) & u64::MAX >> (64 - 8 * length);
+        return short_hash(word, length as u64);
+    }
+    if length <= 8 {
+        // At the end of the text.
+        let word = bytes[start..end].iter().rfold(0, |word, byte| word << 8 | u64::from(*byte));
+        return short_hash(word, length as u64);
+    }
+    xxh3_64(&bytes[start..end])
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "folds the halves")]
+fn short_hash(word: u64, length: u64) -> u64 {
+    // The length tells "a" from "a\0".
+    let (left, right) = (word ^ 0xa076_1d64_78bd_642f, length ^ 0xe703_7ed1_a0b4_28db);
+    let product = u128::from(left) * u128::from(right);
+    // A product has few values with long runs of zeros in it; this spreads them.
+    (product as u64 ^ (product >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 #[cfg(test)]
-pub(crate) static SPLITS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+thread_local! {
+    /// Counts the splittings, so that a test can show that there is one a document.
+    pub(crate) static SPLITS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
 
 fn split(text: &str, kind: WordKind) -> Vec<Word> {
     #[cfg(test)]
-    SPLITS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    SPLITS.set(SPLITS.get() + 1);
     // English has about six bytes a word with its space; a good guess saves most of the growing.
     let mut words = Vec::with_capacity(text.len() / 6 + 1);
     match kind {

@@ -254,7 +254,7 @@ fn pieces(text: &str, words: &[Word]) -> [u64; 2] {
             walk.gap(&text[at..start]);
         }
         at = word.end as usize;
-        if bytes[start] == b' ' {
+        if !word.is_ascii() && word.of(text).starts_with(char::is_whitespace) {
             // Spaces with a combining letter behind them, which make a word that is not one piece.
             walk.gap(&text[start..at]);
         } else {

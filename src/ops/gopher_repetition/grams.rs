@@ -94,12 +94,15 @@ impl Grams {
         }
     }
 
-    /// The different n-grams that are there more than once, in order of their first occurrence.
-    pub(super) fn repeated(&self) -> impl Iterator<Item = Gram> {
-        let firsts = (0..).zip(&self.first).zip(&self.count).zip(&self.places);
-        firsts.filter(|(((index, first), count), _)| index == *first && **count > 1).map(
-            |(((index, _), count), place)| Gram { index, place: *place as usize, count: *count },
-        )
+    /// The n-grams that are there most often, if that is more than once, in order.
+    pub(super) fn top(&self) -> impl Iterator<Item = Gram> {
+        let most = self.count.iter().copied().max().unwrap_or(0).max(2);
+        let counts = (0..).zip(&self.count).zip(&self.places);
+        counts.filter(move |((_, count), _)| **count == most).map(|((index, count), place)| Gram {
+            index,
+            place: *place as usize,
+            count: *count,
+        })
     }
 
     /// How many characters belong to n-grams that `chosen` takes, each counted once, if words have

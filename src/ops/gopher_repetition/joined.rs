@@ -12,6 +12,8 @@ use crate::text::Word;
 
 /// Length of the prefix that tells most places from each other.
 const PREFIX: usize = 16;
+/// Length of the prefix that does so for n-grams that are no longer.
+const SHORT_PREFIX: usize = 8;
 /// The shortest n-gram in words.
 const SHORTEST: usize = 5;
 
@@ -53,17 +55,37 @@ impl Joined {
         }
         self.starts.push(at as u32);
         self.bytes.truncate(at);
-        self.sieve.prepare(words.len());
-        for start in &self.starts {
-            if let Some(key) = prefix(&self.bytes, *start) {
-                self.sieve.note(key);
+        self.sift();
+    }
+
+    /// Finds the places worth looking at.
+    fn sift(&mut self) {
+        let Self { bytes, starts, places, sieve, .. } = self;
+        // Words up to the shortest n-gram's end, and whether that n-gram is shorter than the prefix.
+        let grams = || starts.windows(SHORTEST + 1).map(|ends| (ends[0], ends[SHORTEST] - ends[0]));
+        sieve.prepare(starts.len());
+        for (start, length) in grams() {
+            if let Some(key) = prefix(bytes, start) {
+                sieve.note(key);
+            }
+            if length < PREFIX as u32
+                && let Some(key) = short_prefix(bytes, start)
+            {
+                sieve.note(key);
             }
         }
-        for (place, ends) in (0..).zip(self.starts.windows(SHORTEST + 1)) {
-            let short = ((ends[SHORTEST] - ends[0]) as usize) < PREFIX;
-            let key = if short { None } else { prefix(&self.bytes, ends[0]) };
-            if key.is_none_or(|key| self.sieve.again(key)) {
-                self.places.push(place);
+        // Two equal n-grams of sixteen bytes and more have the prefix in common. Of two shorter
+        // ones both begin with a short one of five words, and have its short prefix in common
+        // unless they are shorter even than that.
+        for (place, (start, length)) in (0..).zip(grams()) {
+            let short = || {
+                length < SHORT_PREFIX as u32
+                    || short_prefix(bytes, start).is_none_or(|key| sieve.again(key))
+            };
+            if prefix(bytes, start).is_some_and(|key| sieve.again(key))
+                || length < PREFIX as u32 && short()
+            {
+                places.push(place);
             }
         }
     }
@@ -87,14 +109,25 @@ impl Joined {
     }
 }
 
-/// A hash of the sixteen bytes at `start`.
+/// A hash of the sixteen bytes at `start`, if there are as many.
+#[inline]
+fn prefix(bytes: &[u8], start: u32) -> Option<u64> {
+    let chunk = bytes[start as usize..].first_chunk::<PREFIX>()?;
+    let number = u128::from_le_bytes(*chunk);
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    Some(fold(number as u64 ^ 0xa076_1d64_78bd_642f, (number >> 64) as u64))
+}
+
+/// A hash of the eight bytes at `start`, if there are as many.
+#[inline]
+fn short_prefix(bytes: &[u8], start: u32) -> Option<u64> {
+    let chunk = bytes[start as usize..].first_chunk::<SHORT_PREFIX>()?;
+    Some(fold(u64::from_le_bytes(*chunk), 0x2d35_8dcc_aa6c_78a5))
+}
+
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "folds the halves")]
-fn prefix(bytes: &[u8], start: u32) -> Option<u64> {
-    let start = start as usize;
-    let chunk = bytes[start..].first_chunk::<PREFIX>()?;
-    let number = u128::from_le_bytes(*chunk);
-    let product = u128::from(number as u64 ^ 0xa076_1d64_78bd_642f)
-        * u128::from((number >> 64) as u64 ^ 0xe703_7ed1_a0b4_28db);
-    Some(product as u64 ^ (product >> 64) as u64)
+fn fold(left: u64, right: u64) -> u64 {
+    let product = u128::from(left) * u128::from(right ^ 0xe703_7ed1_a0b4_28db);
+    product as u64 ^ (product >> 64) as u64
 }

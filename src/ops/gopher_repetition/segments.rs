@@ -10,9 +10,10 @@ use crate::text::python;
 #[derive(Default)]
 pub(in crate::ops) struct Segments {
     hashes: Vec<u64>,
-    /// Characters of each. Only asked for where all are needed.
-    chars: Vec<u32>,
-    counts: Vec<u32>,
+    /// Index of the first segment that is equal to each.
+    first: Vec<u32>,
+    /// At the index of a first one: how many are equal to it.
+    count: Vec<u32>,
     table: Table,
 }
 
@@ -21,70 +22,69 @@ pub(in crate::ops) type Shares = [f64; 2];
 
 impl Segments {
     /// Share of the segments that are equal to an earlier one, and of `all` characters that they
-    /// hold (0 for those of the segments). Spaces around a segment count.
+    /// hold; of the characters of the segments if that is `None`.
     pub(in crate::ops) fn later<'t>(
         &mut self,
-        segments: impl Iterator<Item = &'t str>,
+        segments: impl Iterator<Item = &'t str> + Clone,
         all: Option<u64>,
     ) -> Shares {
-        // The table has to know how many come.
-        self.hashes.clear();
-        self.chars.clear();
-        for segment in segments {
-            self.hashes.push(xxh3_64(segment.as_bytes()));
-            self.chars.push(count_chars(segment));
-        }
-        self.table.prepare(self.hashes.len());
-        let (mut number, mut chars) = (0, 0);
-        for (index, hash) in (0..).zip(&self.hashes) {
-            if self.table.first(*hash, index) != index {
-                number += 1;
-                chars += u64::from(self.chars[index as usize]);
-            }
-        }
-        let all = all.unwrap_or_else(|| super::grams::sum_of(&self.chars));
-        [ratio(number, self.hashes.len() as u64), ratio(chars, all)]
+        self.find(segments.clone());
+        self.shares(segments, all, |index, first, _| index != first)
     }
 
     /// Share of the segments that are there more than once, all of them, and of the segments'
     /// characters that those hold; `None` where there is no segment.
-    pub(super) fn all<'t>(&mut self, segments: impl Iterator<Item = &'t str>) -> Option<Shares> {
+    pub(super) fn all<'t>(
+        &mut self,
+        segments: impl Iterator<Item = &'t str> + Clone,
+    ) -> Option<Shares> {
+        self.find(segments.clone());
+        let shares = self.shares(segments, None, |_, _, count| count > 1);
+        (!self.first.is_empty()).then_some(shares)
+    }
+
+    fn find<'t>(&mut self, segments: impl Iterator<Item = &'t str>) {
         self.hashes.clear();
-        self.chars.clear();
-        for segment in segments {
-            self.hashes.push(xxh3_64(segment.as_bytes()));
-            self.chars.push(count_chars(segment));
-        }
+        self.hashes.extend(segments.map(|segment| xxh3_64(segment.as_bytes())));
         self.table.prepare(self.hashes.len());
-        self.counts.clear();
-        self.counts.resize(self.hashes.len(), 0);
-        for (index, hash) in (0..).zip(&mut self.hashes) {
+        self.first.clear();
+        self.count.clear();
+        self.count.resize(self.hashes.len(), 0);
+        for (index, hash) in (0..).zip(&self.hashes) {
             let first = self.table.first(*hash, index);
-            self.counts[first as usize] += 1;
-            *hash = u64::from(first);
+            self.first.push(first);
+            self.count[first as usize] += 1;
         }
-        let (mut number, mut chars) = (0, 0);
-        for (first, length) in self.hashes.iter().zip(&self.chars) {
-            #[expect(clippy::cast_possible_truncation, reason = "an index of a vector")]
-            if self.counts[*first as usize] > 1 {
-                number += 1;
-                chars += u64::from(*length);
+    }
+
+    /// Shares of those of `segments` that `counts` takes by index, index of the first and number.
+    fn shares<'t>(
+        &self,
+        segments: impl Iterator<Item = &'t str>,
+        all: Option<u64>,
+        counts: impl Fn(u32, u32, u32) -> bool,
+    ) -> Shares {
+        // Most documents repeat nothing, and then characters need no counting.
+        if self.count.iter().all(|count| *count == 1) {
+            return [0.0; 2];
+        }
+        let (mut number, mut chars, mut total) = (0, 0, 0);
+        for ((index, first), segment) in (0..).zip(&self.first).zip(segments) {
+            let counts = counts(index, *first, self.count[*first as usize]);
+            number += u64::from(counts);
+            if counts || all.is_none() {
+                let length = segment.chars().count() as u64;
+                chars += if counts { length } else { 0 };
+                total += length;
             }
         }
-        let total = super::grams::sum_of(&self.chars);
-        let segments = self.hashes.len() as u64;
-        (segments > 0).then(|| [ratio(number, segments), ratio(chars, total)])
+        [ratio(number, self.first.len() as u64), ratio(chars, all.unwrap_or(total))]
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "texts have less than 2^32 characters")]
-fn count_chars(text: &str) -> u32 {
-    text.chars().count() as u32
 }
 
 /// Pieces of `text` between runs of at least `least` newlines, empty ones at the ends included:
 /// `re.split("\n{least,}", text)`.
-pub(super) fn between_newlines(text: &str, least: usize) -> impl Iterator<Item = &str> {
+pub(super) fn between_newlines(text: &str, least: usize) -> impl Iterator<Item = &str> + Clone {
     let bytes = text.as_bytes();
     let mut start = Some(0);
     std::iter::from_fn(move || {
@@ -106,12 +106,14 @@ pub(super) fn between_newlines(text: &str, least: usize) -> impl Iterator<Item =
 
 /// Pieces of `text` between occurrences of `separator`, without the white space around them and
 /// without empty ones, as DCLM has them.
-pub(super) fn dclm<'t>(text: &'t str, separator: &'t [u8]) -> impl Iterator<Item = &'t str> {
+pub(super) fn dclm<'t>(
+    text: &'t str,
+    separator: &'t [u8],
+) -> impl Iterator<Item = &'t str> + Clone {
     let mut start = Some(0);
-    let mut ends = memchr::memmem::find_iter(text.as_bytes(), separator);
     let pieces = std::iter::from_fn(move || {
         let from = start?;
-        let end = ends.next();
+        let end = memchr::memmem::find(&text.as_bytes()[from..], separator).map(|at| from + at);
         start = end.map(|end| end + separator.len());
         Some(&text[from..end.unwrap_or(text.len())])
     });
@@ -122,8 +124,8 @@ pub(super) fn dclm<'t>(text: &'t str, separator: &'t [u8]) -> impl Iterator<Item
 /// lines.
 pub(super) fn paragraphs<'t>(
     text: &'t str,
-    lines: impl Iterator<Item = &'t str>,
-) -> impl Iterator<Item = &'t str> {
+    lines: impl Iterator<Item = &'t str> + Clone,
+) -> impl Iterator<Item = &'t str> + Clone {
     let base = text.as_ptr() as usize;
     let mut lines = lines.peekable();
     std::iter::from_fn(move || {

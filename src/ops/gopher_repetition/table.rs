@@ -47,7 +47,7 @@ impl Table {
 }
 
 /// Tells keys that may be there twice from keys that are there once; may err on the side of twice,
-/// one time in some dozen. Without a branch that depends on the data it is several times as fast as
+/// a few times in a hundred. Without a branch that depends on the data it is several times as fast as
 /// a [`Table`], which then has to hold few keys.
 #[derive(Default)]
 pub(in crate::ops) struct Sieve {
@@ -58,7 +58,7 @@ pub(in crate::ops) struct Sieve {
 impl Sieve {
     /// Empties it and makes room for `keys` of them.
     pub(in crate::ops) fn prepare(&mut self, keys: usize) {
-        let words = (keys / 4).next_power_of_two().clamp(16, 1 << 22);
+        let words = (keys / 2).next_power_of_two().clamp(16, 1 << 22);
         self.bits.clear();
         if words < KEPT {
             self.bits.shrink_to(KEPT);

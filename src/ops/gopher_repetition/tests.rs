@@ -27,7 +27,7 @@ fn different(from: usize, number: usize) -> String {
 #[test]
 fn lines_and_paragraphs_count_from_the_second_on() {
     // Ten lines, three of them seen before: at the threshold.
-    let text = format!("{}\n{}", "aa\nbb\ncc\ndd\nee\nff\ngg", "aa\naa\nbb");
+    let text = format!("{}\n{}", "aa\nbb\ncc\ndd\nee\nff\ngg", "aa\ncc\nff");
     let found = run("max_duplicate_line_chars = 1", &text);
     assert!(close(found.number("duplicate_lines"), 0.3), "{found:?}");
     assert!(close(found.number("duplicate_line_chars"), 0.3), "{found:?}");
@@ -35,9 +35,9 @@ fn lines_and_paragraphs_count_from_the_second_on() {
     assert_eq!(found.reason(), "");
     assert_eq!(run(TAMIS, &text).reason(), "duplicate-line-chars");
     assert_eq!(run(TAMIS, &format!("{text}\n bb \r\n\n")).reason(), "duplicate-lines");
-    // All four b, all three a: seven of ten lines.
+    // Both of each.
     let found = run(DCLM, &format!("{text}\n"));
-    assert!(close(found.number("duplicate_lines"), 0.5), "{found:?}");
+    assert!(close(found.number("duplicate_lines"), 0.6), "{found:?}");
     assert_eq!(found.reason(), "duplicate-lines");
 
     let blocks = |blocks: &[&str]| blocks.join("\n \n");
@@ -98,7 +98,7 @@ fn datatrove_joins_words_before_it_compares() {
     // "ab c" is "a bc"; the words are as many.
     let filler = different(0, 40);
     let found = run(DATATROVE, &format!("ab c d e f {filler} a bc d e f"));
-    assert!(close(found.number("duplicate_5gram"), 6.0 / 223.0), "{found:?}");
+    assert!(close(found.number("duplicate_5gram"), 6.0 / 221.0), "{found:?}");
     let other = run(DATATROVE, &format!("ab c d e f {filler} a bd d e f"));
     assert_eq!(other.number("duplicate_5gram"), 0.0);
 }

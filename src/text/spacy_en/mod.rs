@@ -136,7 +136,7 @@ impl SpacyEn {
     }
 
     /// Whether a token ends sentences, and whether it is all punctuation.
-    fn sentence_role(&self, token: &str) -> (bool, bool) {
+    pub(super) fn sentence_role(&self, token: &str) -> (bool, bool) {
         if token.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric()) {
             return (false, false);
         }
