@@ -155,8 +155,8 @@ fn set_two_columns(bencher: Bencher) {
 fn url_filter(bencher: Bencher) {
     let folder = tempfile::tempdir().unwrap();
     let domains = folder.path().join("domains");
-    let lines: String = (0..1_000_000).map(|n| format!("host-{n}.example\n")).collect();
-    std::fs::write(&domains, lines).unwrap();
+    let lines: Vec<String> = (0..1_000_000).map(|n| format!("host-{n}.example\n")).collect();
+    std::fs::write(&domains, lines.concat()).unwrap();
     let list = |name: &str| format!("{SAMPLES}/lists/{name}");
     let settings = serde_json::json!({
         "domains": [domains],
@@ -181,29 +181,7 @@ fn url_filter(bencher: Bencher) {
     });
 }
 
-#[divan::bench(args = ["tamis", "datatrove", "dclm"])]
-fn gopher_repetition(bencher: Bencher, dialect: &str) {
-    chain(bencher, &[("gopher-repetition", serde_json::json!({"dialect": dialect}))]);
-}
-
-#[divan::bench(args = ["tamis", "datatrove", "dclm"])]
-fn gopher_quality(bencher: Bencher, dialect: &str) {
-    chain(bencher, &[("gopher-quality", serde_json::json!({"dialect": dialect}))]);
-}
-
-#[divan::bench(args = ["tamis", "datatrove"])]
-fn fineweb_quality(bencher: Bencher, dialect: &str) {
-    chain(bencher, &[("fineweb-quality", serde_json::json!({"dialect": dialect}))]);
-}
-
 /// Words are split once for all three.
-#[divan::bench(args = ["tamis", "datatrove"])]
-fn gopher_and_fineweb(bencher: Bencher, dialect: &str) {
-    let settings = serde_json::json!({"dialect": dialect});
-    let ops = ["gopher-repetition", "gopher-quality", "fineweb-quality"];
-    chain(bencher, &ops.map(|op| (op, settings.clone())));
-}
-
 #[divan::bench]
 fn language_lid176(bencher: Bencher) {
     let model =
