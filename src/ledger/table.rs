@@ -146,7 +146,6 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         let mut rows = usize::MAX;
         for (reader, held) in &mut self.readers {

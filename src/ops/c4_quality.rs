@@ -281,7 +281,9 @@ fn may_have(text: &str) -> bool {
     let around = |at: usize, before: &[u8], behind: &[u8]| {
         at >= before.len()
             && bytes[at - before.len()..at].eq_ignore_ascii_case(before)
-            && bytes.get(at + 1..at + 1 + behind.len()).is_some_and(|b| b.eq_ignore_ascii_case(behind))
+            && bytes
+                .get(at + 1..at + 1 + behind.len())
+                .is_some_and(|b| b.eq_ignore_ascii_case(behind))
     };
     let cookie = |at| around(at, b"coo", b"ie");
     let script_or_privacy = |at| around(at, b"ja", b"a") || around(at, b"pri", b"acy");

@@ -63,8 +63,7 @@ impl DocumentOp for Datatrove {
                 return;
             }
             // Words that a citation stood between may make a phrase.
-            let has =
-                if has_phrases || edited { phrases.kinds(line) } else { Found::default() };
+            let has = if has_phrases || edited { phrases.kinds(line) } else { Found::default() };
             if settings.lorem_ipsum && has.lorem_ipsum {
                 drop = Some(DT_LOREM_IPSUM);
             } else if settings.javascript && has.javascript {

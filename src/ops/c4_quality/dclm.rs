@@ -3,8 +3,8 @@
 use super::datatrove::over;
 use super::native::count_sentences;
 use super::{
-    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, LOREM_IPSUM, NOTHING_LEFT, POLICY,
-    Row, Rules, Scratch, TOO_LONG, has_long_word, without_citations,
+    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, LOREM_IPSUM, NOTHING_LEFT, POLICY, Row,
+    Rules, Scratch, TOO_LONG, has_long_word, without_citations,
 };
 use crate::ops::lines::{Fate, Lines};
 use crate::ops::phrase::{contains, has_disguise};
@@ -108,10 +108,7 @@ impl Dclm {
             }
             has
         };
-        if settings.lorem_ipsum
-            && searched
-            && lines.iter(text).any(|line| has(line).lorem_ipsum)
-        {
+        if settings.lorem_ipsum && searched && lines.iter(text).any(|line| has(line).lorem_ipsum) {
             return Some(LOREM_IPSUM);
         }
         if settings.javascript {

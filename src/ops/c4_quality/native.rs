@@ -7,8 +7,8 @@ use icu_properties::props::SentenceTerminal;
 
 use super::datatrove::over;
 use super::{
-    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, Found, LOREM_IPSUM, Row, Rules,
-    Scratch, TOO_LONG, Walk, WordKind, has_long_word, without_citations,
+    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, Found, LOREM_IPSUM, Row, Rules, Scratch,
+    TOO_LONG, Walk, WordKind, has_long_word, without_citations,
 };
 use crate::text::{Analysis, Span};
 

@@ -61,7 +61,8 @@ fn pages_go_at_once() {
 #[test]
 fn every_phrase_is_found_wherever_it_stands() {
     for phrase in super::POLICY.into_iter().chain(["lorem ipsum", "javascript"]) {
-        for spelling in [phrase.to_owned(), phrase.to_uppercase(), phrase.replace('k', "\u{212a}")] {
+        for spelling in [phrase.to_owned(), phrase.to_uppercase(), phrase.replace('k', "\u{212a}")]
+        {
             for text in [spelling.clone(), format!("é {spelling}"), format!("{spelling}!")] {
                 assert!(super::may_have(&text), "{text}");
             }
