@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use divan::Bencher;
-use divan::counter::BytesCount;
+use divan::counter::{BytesCount, ItemsCount};
 use tamis::exchange::{Cuts, ExchangeWriter};
 use tamis::model::Assets;
 use tamis::model::fasttext::Scratch;
@@ -140,6 +140,69 @@ fn op(bencher: Bencher, op: &str) {
     chain(bencher, &[(op, serde_json::json!({}))]);
 }
 
+/// Ops that need no words, and those of which words are split for them alone.
+#[divan::bench(args = ["length", "stop-words", "symbol-ratio", "compression-ratio"])]
+fn character_op(bencher: Bencher, op: &str) {
+    let settings = match op {
+        "symbol-ratio" => serde_json::json!({"per": "chars", "max_digits": 0.3}),
+        _ => serde_json::json!({}),
+    };
+    chain(bencher, &[(op, settings)]);
+}
+
+/// Signals by SQL, a column an expression; polars runs once a batch.
+#[divan::bench]
+fn set_two_columns(bencher: Bencher) {
+    let (assets, columns) =
+        (Assets::default(), Columns { metadata: vec!["url".into()], signals: Vec::new() });
+    let settings = serde_json::json!({"columns": {"a": "LENGTH(url) / 2", "b": "url LIKE '%x%'"}});
+    let settings = (find("set").unwrap().from_json)(settings).unwrap();
+    let context = BuildContext { assets: &assets, columns: &columns, seed: 1 };
+    let Op::Partition(op) = settings.build(&context).unwrap() else { panic!("set has columns") };
+    let kinds = settings.signals(&columns).unwrap();
+    let batch = batch();
+    let rows: Vec<usize> = (0..batch.len()).collect();
+    bencher.counter(ItemsCount::new(batch.len())).bench_local(|| {
+        let mut signals: Vec<_> = kinds
+            .iter()
+            .map(|(_, kind)| tamis::document::SignalColumn::new(*kind, batch.len()))
+            .collect();
+        op.partition(&batch, &rows, &mut signals).unwrap().len()
+    });
+}
+
+/// Addresses against a million domains and all kinds of word lists.
+#[divan::bench]
+fn url_filter(bencher: Bencher) {
+    let folder = tempfile::tempdir().unwrap();
+    let domains = folder.path().join("domains");
+    let lines: Vec<String> = (0..1_000_000).map(|n| format!("host-{n}.example\n")).collect();
+    std::fs::write(&domains, lines.concat()).unwrap();
+    let list = |name: &str| format!("{SAMPLES}/lists/{name}");
+    let settings = serde_json::json!({
+        "domains": [domains],
+        "urls": [list("ut1/urls")],
+        "words": [list("words.txt")],
+        "soft_words": [list("soft-words.txt")],
+        "substrings": [list("substrings.txt")],
+    });
+    let batch = batch();
+    let (assets, columns) = (Assets::default(), Columns::default());
+    let settings = (find("url-filter").unwrap().from_json)(settings).unwrap();
+    let context = BuildContext { assets: &assets, columns: &columns, seed: 1 };
+    let Op::Document(op) = settings.build(&context).unwrap() else { panic!("a document op") };
+    let kinds = settings.signals(&columns).unwrap();
+    let rows: Vec<usize> = (0..batch.len()).collect();
+    bencher.counter(ItemsCount::new(batch.len())).bench_local(|| {
+        let mut signals: Vec<_> = kinds
+            .iter()
+            .map(|(_, kind)| tamis::document::SignalColumn::new(*kind, batch.len()))
+            .collect();
+        op.run(&batch, &rows, Some(0), &mut signals).decisions.len()
+    });
+}
+
+/// Words are split once for all three.
 #[divan::bench]
 fn language_lid176(bencher: Bencher) {
     let model =

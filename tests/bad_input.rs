@@ -180,3 +180,106 @@ fn broken_models_and_tokenizers_are_config_errors() {
     let stderr = with(format!("[tokens]\ntokenizer = {not_a_model:?}\n"));
     assert!(stderr.contains("cannot be loaded as a tokenizer"), "{stderr}");
 }
+
+#[test]
+fn lone_surrogates_fail_their_record_and_no_other() {
+    let lab = Lab::new();
+    let lines = [
+        r#"{"text": "one \ud83d\ude00", "url": "https://a.example/"}"#,
+        r#"{"text": "high alone \ud800 here"}"#,
+        r#"{"text": "low alone \udc00"}"#,
+        r#"{"text": "wrong order \ude00\ud83d"}"#,
+        r#"{"text": "at the end \ud83d"}"#,
+        r#"{"text": "half of a pair \ud83dx\ude00"}"#,
+        r#"{"text": "six"}"#,
+    ];
+    let data = lab.write("in/data.jsonl", lines.map(|line| format!("{line}\n")).concat());
+    let pipeline = pipeline(&lab, &data, "[[stage]]\nop = \"length\"\n");
+    succeed(&["run", &pipeline, "--out", &lab.text("out")]);
+    let rows = ledger(&lab.path("out"));
+    let verdicts: Vec<_> = rows.iter().map(|row| (row[2].as_str(), row[4].as_str())).collect();
+    let failed = ("failed", "malformed-json");
+    let kept = ("kept", "");
+    assert_eq!(verdicts, [kept, failed, failed, failed, failed, failed, kept]);
+}
+
+#[test]
+fn lists_that_cannot_be_used_are_config_errors_at_their_key() {
+    let lab = Lab::new();
+    let data = lab.write("in/data.jsonl", "{\"text\": \"one\"}\n");
+    lab.write("lists/prose", "This is a letter,\nnot a list of domains.\n");
+    lab.write("lists/tar", "adult/domains\0\0\0\0ustar");
+    lab.write("lists/empty", "# nothing yet\n");
+    lab.write("lists/cut.gz", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b]);
+    lab.write("lists/rules", "! all of them\n@@||a.example^\nb.example##.banner\n");
+    lab.write("lists/words", "слово\n");
+    let with = |stage: &str| {
+        let pipeline = pipeline(&lab, &data, &format!("[[stage]]\nop = {stage}\n"));
+        fail(2, &["check", &pipeline])
+    };
+    let cases = [
+        ("\"url-filter\"\ndomains = [\"lists/gone\"]", "gone"),
+        ("\"url-filter\"\ndomains = [\"lists\"]", "domains"),
+        ("\"url-filter\"\ndomains = [\"lists/prose\"]", "line 1"),
+        ("\"url-filter\"\nhosts = [\"lists/prose\"]", "line 1"),
+        ("\"url-filter\"\nurls = [\"lists/prose\"]", "no addresses"),
+        ("\"url-filter\"\ndomains = [\"lists/tar\"]", "unpacked"),
+        ("\"url-filter\"\ndomains = [\"lists/empty\"]", "no domains"),
+        ("\"url-filter\"\ndomains = [\"lists/cut.gz\"]", "whole"),
+        ("\"url-filter\"\ndomains = [\"lists/rules\"]", "an exception"),
+        ("\"url-filter\"\nwords = [\"lists/words\"]", "no ASCII letter"),
+        ("\"stop-words\"\nfile = \"lists/gone\"", "gone"),
+        ("\"stop-words\"\nfile = \"lists/tar\"", "NUL"),
+        ("\"stop-words\"\nfile = \"lists/prose\"", "never"),
+    ];
+    for (stage, wanted) in cases {
+        // Messages are wrapped to the width of the terminal.
+        let stderr = with(stage);
+        let words = stderr.split_whitespace().filter(|word| *word != "│");
+        let stderr = words.collect::<Vec<_>>().join(" ");
+        assert!(stderr.contains(wanted), "{stage}: {stderr}");
+        assert!(stderr.contains("pipeline.toml:8:"), "at the key: {stage}: {stderr}");
+    }
+}
+
+#[test]
+fn a_model_that_is_gone_when_a_task_runs_is_named() {
+    let lab = Lab::new();
+    let data = lab.write("in/data.jsonl", "{\"text\": \"one\"}\n");
+    std::fs::copy(sample("models/lid.176.ftz"), lab.path("model.ftz")).unwrap();
+    let stage = "[[stage]]\nop = \"language\"\nmodel = \"model.ftz\"\n";
+    let pipeline = pipeline(&lab, &data, stage);
+    let out = lab.text("out");
+    succeed(&["run", &pipeline, "--out", &out]);
+    std::fs::remove_file(lab.path("model.ftz")).unwrap();
+    let stderr = fail(2, &["run", &pipeline, "--out", &out]);
+    assert!(stderr.contains("model.ftz"), "{stderr}");
+    std::fs::remove_dir_all(lab.path("out/manifests")).unwrap();
+    let task = ["task", "--plan", &out, "--phase", "0", "--index", "0", "--threads", "1"];
+    let task = [&task[..], &["--memory-limit", "100MiB"]].concat();
+    let output = crate::support::call(&task);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && stderr.contains("model.ftz"), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn lists_enter_the_digest_by_content_not_by_path() {
+    let lab = Lab::new();
+    let data = lab.write("in/data.jsonl", "{\"text\": \"one\"}\n");
+    let digest = |lists: &str| -> String {
+        let stage = format!("[[stage]]\nop = \"url-filter\"\ndomains = {lists}\n");
+        let plan = succeed(&["explain", &pipeline(&lab, &data, &stage), "--format", "json"]);
+        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+        plan["phases"][0]["digest"].as_str().unwrap().to_owned()
+    };
+    lab.write("a", "a.example\n");
+    lab.write("b", "b.example\n");
+    lab.write("copy", "a.example\n");
+    let first = digest("[\"a\", \"b\"]");
+    assert_eq!(first, digest("[\"copy\", \"b\"]"));
+    assert_ne!(first, digest("[\"a\"]"));
+    assert_ne!(first, digest("[\"a\", \"copy\"]"));
+    lab.write("b", "c.example\n");
+    assert_ne!(first, digest("[\"a\", \"b\"]"));
+}

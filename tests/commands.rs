@@ -152,6 +152,50 @@ sql = "1 = 0"
 }
 
 #[test]
+fn columns_that_set_derives_can_be_used_further_on() {
+    let lab = Lab::new();
+    let texts_in = ["one two three", "one", "a b c d e f g h"];
+    let lines: Vec<_> = texts_in.iter().map(|text| format!("{{\"text\": \"{text}\"}}\n")).collect();
+    let data = lab.write("in.jsonl", lines.concat());
+    let text = format!(
+        r#"name = "derived"
+order = "cost"
+[[source]]
+name = "web"
+path = {data:?}
+[[stage]]
+op = "length"
+words = "whitespace"
+[[stage]]
+op = "set"
+name = "derived"
+columns = {{ per_word = "chars / words", size = "CASE WHEN chars > 10 THEN 'long' ELSE 'short' END", many = "words >= 3" }}
+[[stage]]
+op = "set"
+name = "second"
+columns = {{ twice = "per_word * 2" }}
+[[stage]]
+op = "where"
+name = "by-type"
+when = "derived.size = 'long'"
+sql = "many = 1 AND derived.per_word <= 4.5 AND twice < 4"
+"#
+    );
+    let pipeline = lab.write("p.toml", text);
+    succeed(&["run", &pipeline, "--out", &lab.text("out")]);
+    let table = table(&lab.path("out/ledger"));
+    let verdicts: Vec<_> = texts(&table, "verdict").into_iter().flatten().collect();
+    // 13 characters and 3 words, 3 and 1, 15 and 8.
+    assert_eq!(verdicts, ["dropped", "kept", "kept"]);
+    let sizes: Vec<_> = texts(&table, "derived.size").into_iter().flatten().collect();
+    assert_eq!(sizes, ["long", "short", "long"]);
+    let twice = arrow::array::AsArray::as_primitive::<arrow::datatypes::Float64Type>(
+        table[0].column_by_name("second.twice").unwrap(),
+    );
+    assert_eq!(twice.values().to_vec(), [26.0 / 3.0, 6.0, 3.75]);
+}
+
+#[test]
 fn duplicates_are_dropped_in_document_order_with_their_cluster() {
     let lab = Lab::new();
     let line = |text: &str| format!("{{\"text\": \"{text}\"}}\n");

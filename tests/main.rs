@@ -11,6 +11,7 @@ mod bad_input;
 mod clusters;
 mod commands;
 mod joins;
+mod ledger;
 mod messages;
 mod outcomes;
 mod plans;

@@ -3,14 +3,21 @@
 
 mod check;
 mod explain;
+mod export;
 mod funnel;
+mod inspect;
 mod join;
 mod ops;
+mod query;
 mod run;
 mod schema;
+mod show;
 mod task;
+mod test;
 #[cfg(feature = "train")]
 mod training;
+mod whatif;
+mod why;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -20,6 +27,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::ConfigErrors;
 use crate::exec::ExecError;
+use crate::ledger::LedgerError;
+use crate::ledger::run::Run as Ledger;
 use crate::plan::lower::LowerError;
 use crate::read::ReadError;
 use crate::store::StoreError;
@@ -40,6 +49,18 @@ enum Command {
     Check(check::Check),
     /// Show the plan of a pipeline: phases, exchanges, tasks.
     Explain(explain::Explain),
+    /// Ask the ledger of a run by SQL.
+    Query(query::Query),
+    /// Tell all that is known of a record: its way through the stages, its signals, its verdict.
+    Why(why::Why),
+    /// Tell what other thresholds would change, from the ledger alone.
+    Whatif(whatif::WhatIf),
+    /// Show some records of a run, drawn by their ids, with the start of their texts.
+    Inspect(inspect::Inspect),
+    /// Write kept documents with columns of the ledger as one Parquet file.
+    Export(export::Export),
+    /// Run the `[[test]]` blocks of pipeline files: documents in, expected verdicts out.
+    Test(test::Test),
     /// List the ops, or show one with its settings, signals and reasons.
     Ops(ops::Ops),
     /// Add columns of a Parquet file to the ledger of a finished run.
@@ -82,6 +103,15 @@ impl Exit {
             }
             if let Some(error) = cause.downcast_ref::<StoreError>() {
                 return if error.retryable() { Self::Temporary } else { Self::Data };
+            }
+            if let Some(error) = cause.downcast_ref::<LedgerError>() {
+                match error {
+                    LedgerError::Question(_) => return Self::Usage,
+                    LedgerError::Bug(_) => return Self::Bug,
+                    LedgerError::Store(error) if error.retryable() => return Self::Temporary,
+                    LedgerError::Exec(error) if error.retryable() => return Self::Temporary,
+                    _ => return Self::Data,
+                }
             }
             if cause.is::<ReadError>() {
                 return Self::Data;
@@ -126,6 +156,12 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Query(command) => command.run(),
+        Command::Why(command) => command.run(),
+        Command::Whatif(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Test(command) => command.run(),
         Command::Ops(command) => command.run(),
         Command::Join(command) => command.run(),
         Command::Schema(command) => command.run(),
@@ -174,6 +210,21 @@ fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// Says something beside the output.
+fn note(text: &str) {
+    eprintln!("note: {text}");
+}
+
+/// Says that a run is not at its end.
+fn warn_unfinished(run: &Ledger) {
+    let (done, all) = run.progress();
+    if done < all {
+        note(&format!(
+            "the run is not at its end: {done} of {all} parts of the ledger are written"
+        ));
+    }
 }
 
 /// Form of a command's output.

@@ -13,7 +13,7 @@ pub(crate) mod join;
 pub mod manifest;
 mod meet;
 mod parquet_file;
-mod records;
+pub(crate) mod records;
 mod rejected;
 pub(crate) mod sample;
 mod spool;
@@ -21,6 +21,7 @@ mod stages;
 mod stream;
 pub mod summary;
 pub mod task;
+pub mod trial;
 
 pub(crate) use parquet_file::{Codec, ParquetFile};
 

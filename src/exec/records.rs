@@ -1,8 +1,12 @@
 //! The records of one split, read into batches.
 
+use arrow::array::Array;
+
 use super::ExecError;
-use super::engine::Engine;
-use crate::document::Batch;
+use super::engine::{Engine, Resources};
+use crate::document::{Batch, DocumentId};
+use crate::model::Assets;
+use crate::plan::{Plan, load_split};
 use crate::read::split::Split;
 use crate::read::{self, BatchBuilder, ReadError, RecordReader};
 use crate::store::Store;
@@ -71,4 +75,39 @@ impl<'a> Records<'a> {
     pub(super) fn read(&self) -> u64 {
         self.read + self.reader.as_ref().map_or(0, |reader| reader.records())
     }
+}
+
+/// Reads some records of a split again, by their rows, which are in order: ids and texts as they
+/// stand in the input.
+pub(crate) fn texts(
+    plan: &Plan,
+    run: &Store,
+    split: u32,
+    rows: &[u64],
+) -> Result<Vec<Option<(DocumentId, String)>>, ExecError> {
+    let mut plan = plan.clone();
+    // Nothing is to be run, so that no model need be there.
+    plan.stages.clear();
+    plan.order.clear();
+    plan.signals.clear();
+    plan.tokens = None;
+    let resources = Resources { threads: 1, memory: 1 << 30, batch_bytes: None };
+    let engine = Engine::new(plan, Store::in_memory(), resources, None, &Assets::default())?;
+    let split = load_split(run, split)?;
+    let mut records = Records::open(&engine, &split)?;
+    let mut found = Vec::new();
+    while found.len() < rows.len() {
+        let Some(batch) = records.next()? else { break };
+        let end = batch.first_row + batch.len() as u64;
+        while let Some(&row) = rows.get(found.len()).filter(|row| **row < end) {
+            let index = row.checked_sub(batch.first_row).and_then(|row| usize::try_from(row).ok());
+            found.push(
+                index
+                    .filter(|&index| batch.texts.is_valid(index))
+                    .map(|index| (batch.ids[index], batch.text(index).to_owned())),
+            );
+        }
+    }
+    found.resize(rows.len(), None);
+    Ok(found)
 }

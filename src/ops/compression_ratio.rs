@@ -131,6 +131,7 @@ fn compressed_size(bytes: &[u8], buffers: &mut Buffers) -> Option<usize> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests read samples")]
 mod tests {
     use super::*;
     use crate::ops::testing::{refused, trial};

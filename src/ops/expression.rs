@@ -2,6 +2,8 @@
 
 mod names;
 
+pub(crate) use self::names::rewrite;
+
 use arrow::array::{AsArray, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use polars::prelude::{Column, DataFrame, DataType, Expr, IntoLazy, NamedFrom, PlSmallStr, Series};
@@ -19,7 +21,7 @@ enum Source {
 /// A SQL expression, parsed, resolved and type-checked once, then run over many batches.
 pub struct Expression {
     sql: String,
-    expression: Expr,
+    parsed: Expr,
     inputs: Vec<(PlSmallStr, Source)>,
     kind: DataType,
 }
@@ -32,10 +34,10 @@ impl Expression {
     /// or mixes types that do not go together.
     pub fn compile(sql: &str, columns: &Columns) -> Result<Self, OpError> {
         let quoted = names::quote(sql, columns).map_err(setting)?;
-        let expression = polars::sql::sql_expr(&quoted)
+        let parsed = polars::sql::sql_expr(&quoted)
             .map_err(|error| setting(format!("`{sql}` is not a SQL expression: {error}")))?;
         let mut inputs: Vec<(PlSmallStr, Source)> = Vec::new();
-        for node in &expression {
+        for node in &parsed {
             if let Expr::Column(name) = node
                 && !inputs.iter().any(|(known, _)| known == name)
             {
@@ -43,7 +45,7 @@ impl Expression {
                 inputs.push((name.clone(), source));
             }
         }
-        let mut compiled = Self { sql: sql.to_owned(), expression, inputs, kind: DataType::Null };
+        let mut compiled = Self { sql: sql.to_owned(), parsed, inputs, kind: DataType::Null };
         // A run over no rows finds wrong types before the first document is read.
         let empty = compiled.inputs.iter().map(|(name, source)| {
             let kind = match source {
@@ -136,8 +138,8 @@ impl Expression {
     fn evaluate(&self, rows: usize, columns: Vec<Column>) -> Result<Column, OpError> {
         let failed = |error: polars::error::PolarsError| self.failed(&error);
         let frame = DataFrame::new(rows, columns).map_err(failed)?;
-        let expression = self.expression.clone().alias("value");
-        let result = frame.lazy().select([expression]).collect().map_err(failed)?;
+        let named = self.parsed.clone().alias("value");
+        let result = frame.lazy().select([named]).collect().map_err(failed)?;
         result.column("value").cloned().map_err(failed)
     }
 }

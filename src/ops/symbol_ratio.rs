@@ -1,5 +1,7 @@
 //! `symbol-ratio`: what kinds of characters a document is made of.
 
+use std::sync::LazyLock;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 use icu_properties::CodePointMapData;
 use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
@@ -246,6 +248,7 @@ impl Counts {
     fn of(text: &str) -> Self {
         let mut counts = Self::default();
         let bytes = text.as_bytes();
+        let plane: &[u8] = &PLANE;
         let mut at = 0;
         while at < bytes.len() {
             let block = &bytes[at..bytes.len().min(at + 255)];
@@ -261,7 +264,7 @@ impl Counts {
             }
             let mut lanes = 0;
             for (number, c) in (1..).zip(text[at..end].chars()) {
-                lanes += classes(c);
+                lanes += classes(plane, c);
                 counts.chars += 1;
                 // A block may be 258 bytes long with its last character.
                 if number == 255 {
@@ -282,21 +285,40 @@ impl Counts {
     }
 }
 
-fn classes(c: char) -> u64 {
-    match c {
-        '\0'..='\x7f' => ASCII[c as usize],
-        // Han, kana and Hangul: letters, whatever else.
-        '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{3041}'..='\u{3096}' => ALNUM,
-        _ => {
-            let category = CodePointMapData::<GeneralCategory>::new().get(c);
-            let is = |group: GeneralCategoryGroup, lane| u64::from(group.contains(category)) * lane;
-            is(GeneralCategoryGroup::Number, DIGIT)
-                + is(GeneralCategoryGroup::Punctuation, PUNCT)
-                + u64::from(c.is_uppercase()) * UPPER
-                + u64::from(c.is_whitespace()) * SPACE
-                + u64::from(c.is_alphanumeric()) * ALNUM
+/// The lanes of each character of the Basic Multilingual Plane, a bit each.
+static PLANE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let bits = |point| char::from_u32(point).map_or(0, class_bits);
+    (0..=0xffff).map(bits).collect()
+});
+
+/// Classes as bits, in the order of the lanes.
+fn class_bits(c: char) -> u8 {
+    let category = CodePointMapData::<GeneralCategory>::new().get(c);
+    u8::from(c.is_uppercase())
+        | u8::from(GeneralCategoryGroup::Number.contains(category)) << 1
+        | u8::from(GeneralCategoryGroup::Punctuation.contains(category)) << 2
+        | u8::from(c.is_whitespace()) << 3
+        | u8::from(c.is_alphanumeric()) << 4
+}
+
+/// The lanes that bits stand for.
+static LANES: [u64; 32] = {
+    let mut table = [0; 32];
+    let mut bits = 0;
+    while bits < 32 {
+        let mut lane = 0;
+        while lane < 5 {
+            table[bits] |= (bits as u64 >> lane & 1) << (8 * lane);
+            lane += 1;
         }
+        bits += 1;
     }
+    table
+};
+
+fn classes(plane: &[u8], c: char) -> u64 {
+    let bits = plane.get(c as usize).copied().unwrap_or_else(|| class_bits(c));
+    LANES[usize::from(bits & 31)]
 }
 
 #[cfg(test)]
@@ -367,7 +389,8 @@ mod tests {
         let count = |symbols: &str, text: &str| {
             let toml = format!("symbols = {symbols}\nper = \"chars\"\nmax_symbols = 9.0");
             let trial = trial("symbol-ratio", &toml, text);
-            (trial.number("symbols") * text.chars().count() as f64).round().to_string()
+            let chars = u32::try_from(text.chars().count()).unwrap();
+            (trial.number("symbols") * f64::from(chars)).round().to_string()
         };
         assert_eq!(count("[\"...\", \"…\"]", "a.... b...... c… …"), "5");
         assert_eq!(count("[\"..\", \"...\"]", "....."), "2");

@@ -1,11 +1,12 @@
 //! Lowering: a pipeline to a plan.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::digest::{self, InputDigest};
 use super::{FlowInput, FlowOutput, PhaseKind, Plan, PlanSource, PlanStage, PlanTable, PlanTokens};
 use super::{inputs, order};
 use crate::config::outcome::Order;
+use crate::config::source::Source;
 use crate::config::stage::Stage;
 use crate::config::{ConfigError, ConfigErrors, Pipeline};
 use crate::exchange::Cuts;
@@ -122,9 +123,55 @@ pub fn lower(
     previous: Option<&Plan>,
 ) -> Result<Lowered, LowerError> {
     check(pipeline, assets)?;
+    let Input { sources, splits, digest: inputs } =
+        plan_input(pipeline, &metadata(pipeline), limit)?;
+    let Draft { mut plan, settings, tokenizer } = draft(pipeline, assets, sources)?;
+    plan.splits = u32::try_from(splits.len()).unwrap_or(u32::MAX);
+    let kinds = phases(pipeline, &plan);
+    let parts = digest::Parts { inputs, stages: settings, tokenizer };
+    plan.phases = digest::phases(&plan, &parts, kinds);
+    if pipeline.order == Order::Cost {
+        order::by_cost(&mut plan, &splits, assets, previous)?;
+        let kinds = plan.phases.into_iter().map(|phase| (phase.kind, phase.tasks)).collect();
+        plan.phases = Vec::new();
+        plan.phases = digest::phases(&plan, &parts, kinds);
+    }
+    Ok(Lowered { plan, splits })
+}
+
+/// The plan of a pipeline's stages, in the order of the file, for documents that do not come from
+/// its sources: without splits, phases and tokens.
+///
+/// # Errors
+/// As [`check`].
+pub fn without_input(pipeline: &Pipeline, assets: &Assets) -> Result<Plan, LowerError> {
+    check(pipeline, assets)?;
+    let sources = pipeline.sources.iter().map(|source| PlanSource {
+        name: source.name.clone(),
+        root: PathBuf::new(),
+        fields: fields(source, &metadata(pipeline)),
+        files: 0,
+        bytes: 0,
+    });
+    let mut plan = draft(pipeline, assets, sources.collect())?.plan;
+    plan.tokens = None;
+    Ok(plan)
+}
+
+/// A plan without phases, and what its digests are made of.
+struct Draft {
+    plan: Plan,
+    settings: Vec<serde_json::Value>,
+    tokenizer: Option<String>,
+}
+
+fn draft(
+    pipeline: &Pipeline,
+    assets: &Assets,
+    sources: Vec<PlanSource>,
+) -> Result<Draft, LowerError> {
     let wrong = |error: ConfigError| LowerError::Config(pipeline.text.errors(vec![error]));
     let metadata = metadata(pipeline);
-    let Input { sources, splits, digest: inputs } = plan_input(pipeline, &metadata, limit)?;
     let asset = |error: crate::model::AssetError| wrong(ConfigError::new(error.to_string(), 0..0));
     let mut columns = Columns { metadata: metadata.clone(), signals: Vec::new() };
     let mut stages = Vec::new();
@@ -152,7 +199,7 @@ pub fn lower(
         plan_tokens(pipeline, assets).map_err(|message| wrong(ConfigError::new(message, 0..0)))?;
     let tokenizer =
         tokens.as_ref().map(|tokens| asset_hash(&tokens.tokenizer)).transpose().map_err(asset)?;
-    let mut plan = Plan {
+    let plan = Plan {
         tamis: env!("CARGO_PKG_VERSION").to_owned(),
         name: pipeline.name.clone(),
         seed: pipeline.seed,
@@ -167,19 +214,18 @@ pub fn lower(
         order_digest: None,
         documents: pipeline.documents.clone(),
         tokens,
-        splits: u32::try_from(splits.len()).unwrap_or(u32::MAX),
+        splits: 0,
         phases: Vec::new(),
     };
-    let kinds = phases(pipeline, &plan);
-    let parts = digest::Parts { inputs, stages: settings, tokenizer };
-    plan.phases = digest::phases(&plan, &parts, kinds);
-    if pipeline.order == Order::Cost {
-        order::by_cost(&mut plan, &splits, assets, previous)?;
-        let kinds = plan.phases.into_iter().map(|phase| (phase.kind, phase.tasks)).collect();
-        plan.phases = Vec::new();
-        plan.phases = digest::phases(&plan, &parts, kinds);
+    Ok(Draft { plan, settings, tokenizer })
+}
+
+fn fields(source: &Source, metadata: &[String]) -> Fields {
+    Fields {
+        text: source.text_field.clone(),
+        id: source.id_field.clone(),
+        metadata: metadata.to_vec(),
     }
-    Ok(Lowered { plan, splits })
 }
 
 /// The input of a plan.
@@ -234,11 +280,7 @@ fn plan_input(
         sources.push(PlanSource {
             name: source.name.clone(),
             root: found.root,
-            fields: Fields {
-                text: source.text_field.clone(),
-                id: source.id_field.clone(),
-                metadata: metadata.to_vec(),
-            },
+            fields: fields(source, metadata),
             files: found.files.len() as u64,
             bytes: found.files.iter().map(|file| file.size).sum(),
         });

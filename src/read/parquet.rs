@@ -36,8 +36,8 @@ mod guard;
 
 use self::footer::read_footer;
 pub use self::footer::row_groups;
-pub(super) use self::guard::guarded;
 pub use self::guard::silence_caught_panics;
+pub(crate) use self::guard::{caught, guarded};
 use super::decompress::{changed, check_size, owns_whole};
 use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, reasons};
 use crate::document::{Position, Reason};

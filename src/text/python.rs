@@ -107,7 +107,7 @@ fn may_end_line(chunk: u64) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     // A borrow can only say yes too often.
     let control = chunk.wrapping_sub(0x20 * ONES) & !chunk;
-    let other = (chunk & 0xdf * ONES) ^ (0xc2 * ONES);
+    let other = (chunk & (0xdf * ONES)) ^ (0xc2 * ONES);
     let lead = other.wrapping_sub(ONES) & !other;
     (control | lead) & (0x80 * ONES) != 0
 }

@@ -8,6 +8,8 @@ pub(crate) struct WordSet {
     /// Index of a word plus one; 0 is an empty slot.
     slots: Vec<u32>,
     max_chars: u32,
+    /// Which characters words begin with, by their last ten bits.
+    firsts: [u64; 16],
 }
 
 impl WordSet {
@@ -25,7 +27,13 @@ impl WordSet {
             }
             slots[slot] = number;
         }
-        Self { words: unique, slots, max_chars: u32::try_from(max_chars).unwrap_or(u32::MAX) }
+        let mut firsts = [0; 16];
+        for first in unique.iter().filter_map(|word| word.chars().next()) {
+            let (at, bit) = place(first);
+            firsts[at] |= bit;
+        }
+        let max_chars = u32::try_from(max_chars).unwrap_or(u32::MAX);
+        Self { words: unique, slots, max_chars, firsts }
     }
 
     /// The index of a word; `None` where it is not in the set.
@@ -40,14 +48,21 @@ impl WordSet {
         }
     }
 
+    /// Whether a word of so many characters may be in the set, or one that is it when folded: a quick
+    /// look at its first character that spares most words the rest.
+    pub(crate) fn may_have(&self, word: &str, chars: u32, folded: bool) -> bool {
+        // Folding makes no word shorter, so a longer one is none of the set.
+        let Some(first) = word.chars().next().filter(|_| chars <= self.max_chars) else {
+            return false;
+        };
+        let (at, bit) =
+            place(if folded { fold_chars(first).next().unwrap_or(first) } else { first });
+        self.firsts[at] & bit != 0
+    }
+
     /// The words, by index.
     pub(crate) fn words(&self) -> &[String] {
         &self.words
-    }
-
-    /// Characters of the longest word.
-    pub(crate) fn max_chars(&self) -> u32 {
-        self.max_chars
     }
 }
 
@@ -56,6 +71,15 @@ impl WordSet {
 #[expect(clippy::cast_possible_truncation, reason = "only low bits are wanted")]
 fn start(word: &str, slots: usize) -> usize {
     xxh3_64(word.as_bytes()) as usize & (slots - 1)
+}
+
+fn place(first: char) -> (usize, u64) {
+    let point = first as usize;
+    (point >> 6 & 15, 1 << (point & 63))
+}
+
+fn fold_chars(c: char) -> impl Iterator<Item = char> {
+    c.to_lowercase().map(|c| if c == 'ς' { 'σ' } else { c })
 }
 
 /// Puts `word` in lower case into `buffer`, character by character: a form to compare by, in which
@@ -67,8 +91,7 @@ pub(crate) fn fold(word: &str, buffer: &mut String) {
         buffer.make_ascii_lowercase();
         return;
     }
-    let lower = word.chars().flat_map(char::to_lowercase);
-    buffer.extend(lower.map(|c| if c == 'ς' { 'σ' } else { c }));
+    buffer.extend(word.chars().flat_map(fold_chars));
 }
 
 #[cfg(test)]
@@ -85,7 +108,9 @@ mod tests {
         }
         assert_eq!(set.find(""), Some(1000));
         assert_eq!(set.find("word1000"), None);
-        assert_eq!(set.max_chars(), 7);
+        assert!(set.may_have("wxyz", 4, false) && set.may_have("WORD1", 5, true));
+        assert!(!set.may_have("Word1", 5, false) && !set.may_have("xord1", 5, true));
+        assert!(!set.may_have("wordlike", 8, true) && !set.may_have("", 0, true));
         assert_eq!(WordSet::new([]).find("a"), None);
     }
 

@@ -62,13 +62,29 @@ const KEYWORDS: &[&str] = &[
 
 /// Quotes the names of columns that are no plain SQL identifiers and refuses functions over rows.
 pub(super) fn quote(sql: &str, columns: &Columns) -> Result<String, String> {
+    let known = columns.metadata.iter().chain(columns.signals.iter().map(|(name, _)| name));
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    rewrite(sql, &known, |word, behind| {
+        check_call(word, behind)?;
+        Ok(None)
+    })
+}
+
+/// Walks over SQL outside its literals: puts quotes around the names of `known` with a dot or dash
+/// in them, and hands every other word to `change` with the text behind it; what that gives takes
+/// the word's place.
+pub(crate) fn rewrite(
+    sql: &str,
+    known: &[&str],
+    mut change: impl FnMut(&str, &str) -> Result<Option<String>, String>,
+) -> Result<String, String> {
     let mut quoted = String::with_capacity(sql.len() + 16);
     let mut rest = sql;
     while let Some(first) = rest.chars().next() {
         let length = if first == '\'' || first == '"' {
             literal(rest, first)
         } else if first.is_ascii_alphabetic() || first == '_' {
-            let name = longest_name(rest, columns);
+            let name = longest_name(rest, known);
             if let Some(name) = name {
                 quoted.push('"');
                 quoted.push_str(name);
@@ -78,8 +94,15 @@ pub(super) fn quote(sql: &str, columns: &Columns) -> Result<String, String> {
             }
             let end =
                 rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
-            check_call(&rest[..end], &rest[end..])?;
+            if let Some(other) = change(&rest[..end], &rest[end..])? {
+                quoted.push_str(&other);
+                rest = &rest[end..];
+                continue;
+            }
             end
+        } else if first.is_ascii_digit() {
+            // The `e` of `1e5` begins no word.
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len())
         } else {
             first.len_utf8()
         };
@@ -103,10 +126,10 @@ fn literal(sql: &str, quote: char) -> usize {
 }
 
 /// The longest column name with a dot or dash in it that `sql` starts with.
-fn longest_name<'a>(sql: &'a str, columns: &Columns) -> Option<&'a str> {
-    let known = columns.metadata.iter().chain(columns.signals.iter().map(|(name, _)| name));
+fn longest_name<'a>(sql: &'a str, known: &[&str]) -> Option<&'a str> {
     known
-        .filter(|name| name.contains(['.', '-']) && sql.starts_with(name.as_str()))
+        .iter()
+        .filter(|name| name.contains(['.', '-']) && sql.starts_with(**name))
         .filter(|name| {
             let next = sql[name.len()..].chars().next();
             !next.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')

@@ -54,7 +54,6 @@ impl Keys {
         }
         let hash = xxh3_128(key.as_bytes());
         // At most 2^29 values.
-        #[expect(clippy::cast_possible_truncation, reason = "see the line above")]
         let value = (hash >> self.shift) as usize;
         let range = self.starts[value] as usize..self.starts[value + 1] as usize;
         self.hashes[range].contains(&hash)
