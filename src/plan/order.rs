@@ -33,7 +33,7 @@ pub(super) fn by_cost(
         .iter()
         .map(|stage| find(&stage.op).map_or(0.0, |entry| f64::from(entry.cost)))
         .collect();
-    let needs = dependencies(plan).map_err(|error| failed(error))?;
+    let needs = dependencies(plan).map_err(failed)?;
     let fences: Vec<bool> = plan
         .stages
         .iter()
