@@ -86,6 +86,10 @@ fn a_finished_run_takes_columns_without_writing_text_again() {
         assert_eq!(score.is_some(), known, "{url:?}");
     }
     assert_eq!(before, stamp("out/documents/part-00000.parquet"));
+    // Queries see the columns beside those of the ledger.
+    let sql = "SELECT COUNT(*) AS n FROM ledger WHERE edu.score > 0.4 AND verdict = 'kept'";
+    let counted = succeed(&["query", &out, sql, "--format", "json"]);
+    assert_eq!(counted.trim(), format!("{{\"n\":{}}}", keys.len()));
     assert!(!lab.path("out/work").exists());
 }
 

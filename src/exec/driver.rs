@@ -189,6 +189,7 @@ fn clear_stale(store: &Store, plan: &Plan, fresh: bool) -> Result<(), ExecError>
                 store.delete_below("documents")?;
                 store.delete_below("ledger")?;
                 store.delete_below("rejected")?;
+                store.delete_below("attributes")?;
                 store.delete_below("tokens")?;
             }
             PhaseKind::Shard { .. } => store.delete_below("tokens")?,
@@ -241,12 +242,11 @@ fn needed_phases(store: &Store, plan: &Plan, last: usize) -> Result<BTreeSet<usi
 /// Whether a phase reads what the phase `from` wrote.
 fn reads(kind: &PhaseKind, from: usize) -> bool {
     match kind {
-        PhaseKind::Flow { input: FlowInput::Source, .. } => false,
+        PhaseKind::Flow { input: FlowInput::Source, .. } | PhaseKind::Table { .. } => false,
         PhaseKind::Flow { input: FlowInput::Spool { documents, verdicts, .. }, .. } => {
             from == *documents || from == *verdicts
         }
         PhaseKind::Meet { from: source, table, .. } => from == *source || *table == Some(from),
         PhaseKind::Shard { from: source, .. } => from == *source,
-        PhaseKind::Table { .. } => false,
     }
 }

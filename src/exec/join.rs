@@ -19,7 +19,7 @@ pub(super) fn table(
     stage: usize,
     index: u32,
     cuts: Cuts,
-    work: String,
+    work: &str,
 ) -> Result<Vec<Output>, ExecError> {
     let table = engine.plan.stages[stage].table.as_ref();
     let piece = table.and_then(|table| table.pieces.get(index as usize));

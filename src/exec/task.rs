@@ -53,7 +53,7 @@ pub fn run_task(engine: &Engine, phase: usize, index: u32) -> Result<Manifest, E
             (join::meet(engine, index, &keys, &rows, &work)?, Counters::default())
         }
         PhaseKind::Table { stage, cuts } => {
-            (join::table(engine, *stage, index, *cuts, work)?, Counters::default())
+            (join::table(engine, *stage, index, *cuts, &work)?, Counters::default())
         }
         PhaseKind::Shard { from, cuts } => {
             let exchange = load(*from)?.exchange;

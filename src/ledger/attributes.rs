@@ -21,7 +21,7 @@ use crate::plan::inputs;
 use crate::read::split::SplitPlanner;
 use crate::read::table::{self, StoredFile};
 use crate::read::{Format, ReadError};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Stored bytes of the table that are read as one piece, and memory that either side may hold.
 const PIECE_BYTES: u64 = 64 << 20;
@@ -172,7 +172,7 @@ fn write(
 ///
 /// # Errors
 /// When the storage fails.
-pub fn names(run: &Store) -> Result<Vec<String>, ExecError> {
+pub fn names(run: &Store) -> Result<Vec<String>, StoreError> {
     let mut names: Vec<String> = run
         .list("attributes")?
         .iter()

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+
 use serde::Serialize;
 
 use super::run::Run;
-use super::table::Table;
+use super::table::{Rows, Table};
 use super::{LedgerError, columns};
 use crate::config::source::Compression;
 use crate::exec::{Codec, ParquetFile};
@@ -171,7 +171,7 @@ fn resolve(
 
 /// The kept rows of a ledger file.
 struct Kept {
-    reader: ParquetRecordBatchReader,
+    reader: Rows,
     held: Option<RecordBatch>,
 }
 

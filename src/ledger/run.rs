@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::LedgerError;
 use super::table::Table;
+use super::{LedgerError, attributes};
 use crate::exec::summary::Summary;
 use crate::plan::{Plan, PlanError};
 use crate::store::{Store, StoreError};
@@ -41,11 +41,16 @@ impl Run {
             )),
             other => other.into(),
         })?;
-        let ledger = Table::open(&store, "ledger")?.ok_or_else(|| {
+        let mut ledger = Table::open(&store, "ledger")?.ok_or_else(|| {
             LedgerError::Question(format!(
                 "the run in `{shown}` has no ledger yet; it is written by the last phase: start `tamis run` again to go on"
             ))
         })?;
+        for name in attributes::names(&store)? {
+            if let Some(table) = Table::open(&store, &format!("attributes/{name}"))? {
+                ledger.put_beside(table)?;
+            }
+        }
         Ok(Self { store, plan, ledger })
     }
 

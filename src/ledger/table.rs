@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchReader};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -23,6 +24,8 @@ pub(super) struct Table {
     store: Store,
     paths: Vec<String>,
     schema: SchemaRef,
+    /// Tables with other columns of the same rows, file by file.
+    beside: Vec<Self>,
 }
 
 impl Table {
@@ -33,7 +36,22 @@ impl Table {
         let paths: Vec<String> = paths.filter(|path| path.ends_with(".parquet")).collect();
         let Some(first) = paths.first() else { return Ok(None) };
         let schema = Arc::clone(builder(store, first)?.schema());
-        Ok(Some(Self { store: store.clone(), paths, schema }))
+        Ok(Some(Self { store: store.clone(), paths, schema, beside: Vec::new() }))
+    }
+
+    /// Adds the columns of another table, which has the same rows in files of the same names.
+    pub(super) fn put_beside(&mut self, other: Self) -> Result<(), LedgerError> {
+        let name = |path: &String| path.rsplit('/').next().map(str::to_owned);
+        if !other.paths.iter().map(name).eq(self.paths.iter().map(name)) {
+            let folder = other.paths[0].rsplit_once('/').map_or("", |(folder, _)| folder);
+            return Err(LedgerError::Damaged(format!(
+                "`{folder}` belongs to another ledger than the run's; join it again"
+            )));
+        }
+        let fields = self.schema.fields().iter().chain(other.schema.fields()).cloned();
+        self.schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        self.beside.push(other);
+        Ok(())
     }
 
     /// Number of files.
@@ -57,13 +75,9 @@ impl Table {
         &self.schema
     }
 
-    /// The rows of one file, the columns in the order of the file.
-    pub(super) fn read(
-        &self,
-        part: usize,
-        columns: &[&str],
-    ) -> Result<ParquetRecordBatchReader, LedgerError> {
-        Ok(self.projected(part, columns)?.build()?)
+    /// The rows of one file, the columns in the order of the table.
+    pub(super) fn read(&self, part: usize, columns: &[&str]) -> Result<Rows, LedgerError> {
+        self.rows(part, columns, |builder| builder)
     }
 
     /// Some rows of one file, by their numbers in it, which are in order.
@@ -81,13 +95,30 @@ impl Table {
             selectors.push(RowSelector::select(1));
             next = row + 1;
         }
-        let reader = self
-            .projected(part, columns)?
-            .with_row_selection(RowSelection::from(selectors))
-            .build()?;
-        let schema = reader.schema();
-        let batches = reader.collect::<Result<Vec<_>, _>>()?;
+        let rows = self.rows(part, columns, |builder| {
+            builder.with_row_selection(RowSelection::from(selectors.clone()))
+        })?;
+        let schema = Arc::clone(&rows.schema);
+        let batches = rows.collect::<Result<Vec<_>, _>>()?;
         Ok(arrow::compute::concat_batches(&schema, &batches)?)
+    }
+
+    fn rows(
+        &self,
+        part: usize,
+        columns: &[&str],
+        select: impl Fn(
+            ParquetRecordBatchReaderBuilder<Bytes>,
+        ) -> ParquetRecordBatchReaderBuilder<Bytes>,
+    ) -> Result<Rows, LedgerError> {
+        let mut readers = Vec::new();
+        let mut fields = Vec::new();
+        for table in std::iter::once(self).chain(&self.beside) {
+            let reader = select(table.projected(part, columns)?).build()?;
+            fields.extend(reader.schema().fields().iter().cloned());
+            readers.push((reader, None));
+        }
+        Ok(Rows { readers, schema: Arc::new(Schema::new(fields)) })
     }
 
     fn projected(
@@ -104,6 +135,46 @@ impl Table {
             ProjectionMask::roots(builder.parquet_schema(), wanted)
         };
         Ok(builder.with_projection(mask).with_batch_size(ROWS))
+    }
+}
+
+/// The rows of a file, with the columns of the files beside it.
+pub(super) struct Rows {
+    /// Each with what is left of its last batch.
+    readers: Vec<(ParquetRecordBatchReader, Option<RecordBatch>)>,
+    schema: SchemaRef,
+}
+
+impl Rows {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        let mut rows = usize::MAX;
+        for (reader, held) in &mut self.readers {
+            if held.is_none() {
+                *held = reader.next().transpose()?;
+            }
+            rows = rows.min(held.as_ref().map_or(0, RecordBatch::num_rows));
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
+        for (_, held) in &mut self.readers {
+            let Some(batch) = held.take() else { continue };
+            columns.extend(batch.slice(0, rows).columns().iter().cloned());
+            if batch.num_rows() > rows {
+                *held = Some(batch.slice(rows, batch.num_rows() - rows));
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map(Some)
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_batch().transpose()
     }
 }
 

@@ -225,14 +225,22 @@ enum Words {
     Whole(WordList),
 }
 
-/// Entries that stand between word boundaries, found by the two bytes they start with.
+/// Entries that stand between word boundaries, found by the three bytes they start with.
 struct WordList {
-    /// Sorted; longer ones before those they start with.
+    /// Longer ones before those they start with.
     entries: Vec<String>,
-    /// Of each pair of bytes the entries that start with it.
-    buckets: BTreeMap<[u8; 2], Range<usize>>,
-    /// A bit for each of these pairs, in either case.
-    pairs: Vec<u64>,
+    /// Of each key the numbers of the entries that may start there, in order.
+    starts: BTreeMap<u32, Vec<usize>>,
+    /// A bit for the hash of each key.
+    filter: Vec<u64>,
+}
+
+/// What the letters of a key differ in by case, for each of its bytes.
+const CASE: u32 = 0x20_2020;
+
+/// The bit of a key in [`WordList::filter`].
+fn bit(key: u32) -> usize {
+    (key.wrapping_mul(0x9e37_79b1) >> 16) as usize
 }
 
 impl WordList {
@@ -240,19 +248,19 @@ impl WordList {
         let mut entries = entries.to_vec();
         entries.sort_by(|a, b| b.cmp(a));
         entries.dedup();
-        let mut list = Self { entries, buckets: BTreeMap::new(), pairs: vec![0; 1 << 10] };
-        for (index, entry) in list.entries.iter().enumerate() {
+        let mut list = Self { entries, starts: BTreeMap::new(), filter: vec![0; 1 << 10] };
+        for (number, entry) in list.entries.iter().enumerate() {
             let bytes = entry.as_bytes();
-            // An entry of one byte stands before any other.
-            let second = bytes.get(1).map_or(0..=u8::MAX, |byte| *byte..=*byte);
-            for pair in second.map(|second| [bytes[0], second]) {
-                let bucket = list.buckets.entry(pair).or_insert(index..index);
-                bucket.end = index + 1;
-                for first in [pair[0], pair[0].to_ascii_uppercase()] {
-                    for second in [pair[1], pair[1].to_ascii_uppercase()] {
-                        let bit = usize::from(u16::from_be_bytes([first, second]));
-                        list.pairs[bit >> 6] |= 1 << (bit & 63);
+            // A short entry stands before any other byte.
+            let all = |index: usize| bytes.get(index).map_or(0..=u8::MAX, |byte| *byte..=*byte);
+            for second in all(1) {
+                for third in all(2) {
+                    let key = u32::from_le_bytes([bytes[0], second, third, 0]) | CASE;
+                    let numbers = list.starts.entry(key).or_default();
+                    if numbers.last() != Some(&number) {
+                        numbers.push(number);
                     }
+                    list.filter[bit(key) >> 6] |= 1 << (bit(key) & 63);
                 }
             }
         }
@@ -260,36 +268,39 @@ impl WordList {
     }
 
     /// The longest entry at byte `at` that ends at a word boundary, as the place behind it.
-    fn ending(&self, text: &str, at: usize, joins: impl Fn(char) -> bool) -> Option<usize> {
+    fn ending(&self, text: &str, at: usize, key: u32, joins: fn(char) -> bool) -> Option<usize> {
         let bytes = &text.as_bytes()[at..];
-        let second = bytes.get(1).copied().unwrap_or_default().to_ascii_lowercase();
-        let bucket = self.buckets.get(&[bytes[0].to_ascii_lowercase(), second])?;
-        self.entries[bucket.clone()].iter().find_map(|entry| {
-            let found = bytes.get(..entry.len())?.eq_ignore_ascii_case(entry.as_bytes());
+        self.starts.get(&key)?.iter().find_map(|number| {
+            let entry = self.entries[*number].as_bytes();
+            let found = bytes.get(..entry.len())?.eq_ignore_ascii_case(entry);
             let end = at + entry.len();
-            (found && !text[end..].chars().next().is_some_and(&joins)).then_some(end)
+            (found && !text[end..].chars().next().is_some_and(joins)).then_some(end)
         })
     }
 
     /// Calls `hit` for entries between word boundaries that do not overlap.
     fn find(&self, text: &str, joins: fn(char) -> bool, mut hit: impl FnMut(Range<usize>)) {
         let bytes = text.as_bytes();
-        let mut before = b' ';
+        let mut inside = false;
         let mut free = 0;
         for (at, &byte) in bytes.iter().enumerate() {
-            let starts = !(before.is_ascii_alphanumeric() || before == b'_');
-            before = byte;
+            let starts = !inside;
+            inside = byte.is_ascii_alphanumeric() | (byte == b'_');
             if !starts {
                 continue;
             }
-            let second = bytes.get(at + 1).copied().unwrap_or_default();
-            let bit = usize::from(u16::from_be_bytes([byte, second]));
-            if self.pairs[bit >> 6] >> (bit & 63) & 1 == 0 || at < free {
+            let key = match bytes[at..] {
+                [a, b, c, ..] => u32::from_le_bytes([a, b, c, 0]),
+                [a, b] => u32::from_le_bytes([a, b, 0, 0]),
+                _ => u32::from(byte),
+            } | CASE;
+            if self.filter[bit(key) >> 6] >> (bit(key) & 63) & 1 == 0 || at < free {
                 continue;
             }
             // The byte before may be the end of a letter beyond ASCII.
-            if !text[..at].chars().next_back().is_some_and(joins)
-                && let Some(end) = self.ending(text, at, joins)
+            if text.is_char_boundary(at)
+                && !text[..at].chars().next_back().is_some_and(joins)
+                && let Some(end) = self.ending(text, at, key, joins)
             {
                 hit(at..end);
                 free = end;

@@ -246,14 +246,52 @@ impl Phrases {
 
     /// Each phrase's kind and place, in order; phrases do not overlap.
     fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Phrase, usize)> + 'a {
+        let searched = if may_have(text) { text } else { "" };
         self.searcher
-            .find_iter(text)
+            .find_iter(searched)
             .map(|found| (self.kinds[found.pattern().as_usize()], found.start()))
     }
 
-    fn has(&self, text: &str, phrase: Phrase) -> bool {
-        self.find(text).any(|(found, _)| found == phrase)
+    /// Which kinds are in a line.
+    fn kinds(&self, line: &str) -> Found {
+        let mut kinds = Found::default();
+        for (phrase, _) in self.find(line) {
+            match phrase {
+                Phrase::LoremIpsum => kinds.lorem_ipsum = true,
+                Phrase::Javascript => kinds.javascript = true,
+                Phrase::Policy => kinds.policy = true,
+            }
+        }
+        kinds
     }
+}
+
+/// Which phrases a line has.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    lorem_ipsum: bool,
+    javascript: bool,
+    policy: bool,
+}
+
+/// Whether a text may have one of the phrases; `false` is sure. Looks for a rare letter of each, which
+/// goes many bytes at a time, and at the letters around it.
+fn may_have(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let around = |at: usize, before: &[u8], behind: &[u8]| {
+        at >= before.len()
+            && bytes[at - before.len()..at].eq_ignore_ascii_case(before)
+            && bytes
+                .get(at + 1..at + 1 + behind.len())
+                .is_some_and(|b| b.eq_ignore_ascii_case(behind))
+    };
+    let cookie = |at| around(at, b"coo", b"ie");
+    let script_or_privacy = |at| around(at, b"ja", b"a") || around(at, b"pri", b"acy");
+    memchr::memchr3_iter(b'k', b'K', b'v', bytes).any(|at| cookie(at) || script_or_privacy(at))
+        || memchr::memchr3_iter(b'V', b'f', b'F', bytes)
+            .any(|at| script_or_privacy(at) || around(at, b"o", b" use"))
+        || memchr::memchr2_iter(b'p', b'P', bytes).any(|at| around(at, b"i", b"sum"))
+        || !text.is_ascii() && memchr::memmem::find(bytes, "\u{212a}".as_bytes()).is_some()
 }
 
 /// The settings, and what searching for them needs.

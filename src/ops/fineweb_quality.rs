@@ -19,7 +19,7 @@ use crate::text::{WordKind, python};
 ///
 /// The rules are those that [FineWeb](https://arxiv.org/abs/2406.17557) adds to Gopher's and C4's; the
 /// defaults are those of its code. A value equal to a threshold passes. The first rule broken, in
-/// the order of the keys below, gives the reason; a document without a line that is not blank is
+/// the order of the reasons below, gives the reason; a document without a line that is not blank is
 /// dropped as `empty`.
 ///
 /// In the dialect `tamis`, lines are the non-blank ones without white space around them. A line ends
@@ -124,7 +124,7 @@ impl Settings for FinewebQuality {
         DATATROVE[2],
         DATATROVE[3],
     ];
-    const COST: u32 = 400;
+    const COST: u32 = 500;
     const THRESHOLDS: &'static [&'static str] = &[
         "min_line_punctuation",
         "exclude_zero_line_punctuation",

@@ -21,12 +21,13 @@ use crate::text::WordKind;
 ///
 /// The rules and thresholds are those of table A1 in
 /// [Rae et al. 2021](https://arxiv.org/abs/2112.11446). A value equal to a threshold passes. The
-/// first rule broken, in the order of the keys below, gives the reason.
+/// first rule broken, in the order of the reasons below, gives the reason.
 ///
 /// In the dialect `tamis`, words are those of `words`, by default
 /// [UAX #29](https://www.unicode.org/reports/tr29/) words, that is, without punctuation; only
 /// `min_alpha_words` counts over the pieces between white space, since that rule is about pieces
-/// that are no words. Lines are the non-blank ones.
+/// that are no words; with `words = "dictionary"`, for scripts without spaces, it counts over those
+/// words. Lines are the non-blank ones.
 ///
 /// With `dialect = "datatrove"` decisions and reasons are those of
 /// [datatrove](https://github.com/huggingface/datatrove) 0.10.1's `GopherQualityFilter` for English.
@@ -58,7 +59,8 @@ pub(super) struct GopherQuality {
     pub max_bullet_lines: f64,
     /// Greatest share of lines that end with an ellipsis.
     pub max_ellipsis_lines: f64,
-    /// Least share of white-space-separated pieces with at least one letter.
+    /// Least share of white-space-separated pieces (`words = "dictionary"`: of words) with at least one
+    /// letter.
     pub min_alpha_words: f64,
     /// Least number of *different* `stop_words` in the text.
     pub min_stop_words: u64,
@@ -160,7 +162,7 @@ impl Settings for GopherQuality {
         DATATROVE[8],
         DATATROVE[9],
     ];
-    const COST: u32 = 1_000;
+    const COST: u32 = 2_400;
     const THRESHOLDS: &'static [&'static str] = &[
         "min_words",
         "max_words",

@@ -25,7 +25,7 @@ use crate::text::{Word, WordKind, python};
 ///
 /// The measures and thresholds are those of table A1 in
 /// [Rae et al. 2021](https://arxiv.org/abs/2112.11446). A value equal to a threshold passes. The
-/// first rule broken, in the order of the keys below, gives the reason. All shares are computed for
+/// first rule broken, in the order of the reasons below, gives the reason. All shares are computed for
 /// every document.
 ///
 /// In the dialect `tamis`, *lines* are the non-blank ones and *paragraphs* what stands between blank

@@ -26,6 +26,7 @@ mod normalize;
 mod phrase;
 mod sample;
 mod set;
+mod settings;
 mod stop_words;
 mod symbol_ratio;
 #[cfg(test)]
@@ -34,19 +35,16 @@ mod url_filter;
 mod r#where;
 mod word_removal_ratio;
 
-use std::path::{Path, PathBuf};
-
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::document::{Batch, DocumentId, Reason, Signal, SignalColumn, SignalType, SignalValue};
-use crate::model::{AssetError, Assets};
+use crate::document::{Batch, DocumentId, Reason, SignalColumn, SignalType, SignalValue};
+use crate::model::AssetError;
 use crate::text::Analysis;
 
 pub(crate) use self::expression::rewrite as rewrite_sql;
 pub use self::expression::{Condition, Expression};
 pub use self::join::{JoinOn, JoinOp, key_hash};
+pub use self::settings::{
+    AnySettings, BuildContext, Columns, OpEntry, OpKind, Settings, SignalLookup,
+};
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
@@ -334,243 +332,10 @@ pub enum Op {
     Join(JoinOp),
 }
 
-/// Where an op runs: in the flow of one task, or across all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OpKind {
-    /// One document at a time.
-    Document,
-    /// The columns of a batch at once.
-    Partition,
-    /// Across all tasks: cuts the plan in two phases.
-    Exchange,
-    /// Across all tasks and the rows of external files: cuts the plan too.
-    Join,
-}
-
-impl OpKind {
-    /// Whether documents are put aside before it and taken up again behind it.
-    #[must_use]
-    pub fn cuts(self) -> bool {
-        matches!(self, Self::Exchange | Self::Join)
-    }
-}
-
-/// What an op may ask for while it is built.
-pub struct BuildContext<'a> {
-    /// Loads models and lists, each once a process.
-    pub assets: &'a Assets,
-    /// Names and types of the columns that stand before the stage, for SQL.
-    pub columns: &'a Columns,
-    /// The pipeline's seed, for choices keyed by document.
-    pub seed: u64,
-}
-
-/// The columns that a stage can read: kept metadata, then signals of the stages before.
-#[derive(Debug, Clone, Default)]
-pub struct Columns {
-    /// Kept fields, in the order of [`Batch::metadata`].
-    pub metadata: Vec<String>,
-    /// `(<stage>.<signal>, type)`, in the order of [`Batch::signals`].
-    pub signals: Vec<(String, SignalType)>,
-}
-
-/// The signals of one document, by their bare names, as a ledger row holds them.
-pub trait SignalLookup {
-    /// The value of a signal; `None` where it is null or there is none of the name.
-    fn signal(&self, name: &str) -> Option<SignalValue<'_>>;
-
-    /// The value of a numeric signal.
-    fn number(&self, name: &str) -> Option<f64> {
-        match self.signal(name)? {
-            #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-            SignalValue::Int(value) => Some(value as f64),
-            SignalValue::Float(value) => Some(value),
-            SignalValue::Text(_) | SignalValue::OwnedText(_) => None,
-        }
-    }
-
-    /// The value of an integer signal.
-    fn int(&self, name: &str) -> Option<i64> {
-        match self.signal(name)? {
-            SignalValue::Int(value) => Some(value),
-            _ => None,
-        }
-    }
-}
-
-/// The settings of an op: its part of the TOML, which is also its documentation.
-pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static {
-    /// The name in `op = "…"`.
-    const NAME: &'static str;
-    /// Raised when the same settings give other results than before: it enters the plan's digest.
-    const VERSION: u32;
-    /// Where it runs.
-    const KIND: OpKind;
-    /// What it computes about each document, whatever its settings.
-    const SIGNALS: &'static [Signal];
-    /// The reasons it drops with.
-    const REASONS: &'static [Reason];
-    /// Whether it may change the text.
-    const EDITS: bool = false;
-    /// About how long it takes on one core, in nanoseconds per KiB of text, words already split; for
-    /// `order = "cost"`. A constant, since a plan must not depend on measured time.
-    const COST: u32 = 2_000;
-    /// The settings that [`Settings::judge`] can change without looking at the text again.
-    const THRESHOLDS: &'static [&'static str] = &[];
-
-    /// The signals with these settings, `(name within the stage, type)`; [`Settings::SIGNALS`]
-    /// unless the op computes what its settings say.
-    ///
-    /// # Errors
-    /// When the settings do not say it.
-    fn signals(&self, _columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError> {
-        Ok(Self::SIGNALS.iter().map(|signal| (signal.name.to_owned(), signal.kind)).collect())
-    }
-
-    /// The columns that the op reads beside the text, as SQL: for the order of stages.
-    fn conditions(&self) -> Vec<&str> {
-        Vec::new()
-    }
-
-    /// The external Parquet files (a glob) whose rows the documents meet.
-    fn table(&self) -> Option<PathBuf> {
-        None
-    }
-
-    /// What the op with these settings decides about a document of which only its own signals are
-    /// known; `None` where that takes the text. For `tamis whatif`.
-    fn judge(&self, _signals: &dyn SignalLookup) -> Option<Decision> {
-        None
-    }
-
-    /// Files the op reads (models, lists): `(key, path)`; a key with a list of paths once for each.
-    /// Their contents enter the plan's digest in place of the paths.
-    fn assets(&self) -> Vec<(&'static str, &Path)> {
-        Vec::new()
-    }
-
-    /// Rewrites paths of files as typed in the TOML to ones that hold from anywhere.
-    fn resolve_paths(&mut self, _base: &Path) {}
-
-    /// Makes the op.
-    ///
-    /// # Errors
-    /// When a value cannot work or a file cannot be loaded.
-    fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError>;
-}
-
-/// Settings with their type hidden, as the plan holds them.
-pub trait AnySettings: Send + Sync {
-    /// The settings as JSON, every default written out.
-    fn to_json(&self) -> serde_json::Value;
-    /// See [`Settings::assets`].
-    fn assets(&self) -> Vec<(&'static str, &Path)>;
-    /// See [`Settings::resolve_paths`].
-    fn resolve_paths(&mut self, base: &Path);
-    /// See [`Settings::signals`].
-    ///
-    /// # Errors
-    /// As there.
-    fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError>;
-    /// See [`Settings::conditions`].
-    fn conditions(&self) -> Vec<&str>;
-    /// See [`Settings::table`].
-    fn table(&self) -> Option<PathBuf>;
-    /// See [`Settings::judge`].
-    fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision>;
-    /// See [`Settings::build`].
-    ///
-    /// # Errors
-    /// As there.
-    fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError>;
-}
-
-impl<T: Settings> AnySettings for T {
-    fn to_json(&self) -> serde_json::Value {
-        // Settings are plain structs of strings, numbers and lists, which always serialise.
-        serde_json::to_value(self).unwrap_or_default()
-    }
-
-    fn assets(&self) -> Vec<(&'static str, &Path)> {
-        Settings::assets(self)
-    }
-
-    fn resolve_paths(&mut self, base: &Path) {
-        Settings::resolve_paths(self, base);
-    }
-
-    fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError> {
-        Settings::signals(self, columns)
-    }
-
-    fn conditions(&self) -> Vec<&str> {
-        Settings::conditions(self)
-    }
-
-    fn table(&self) -> Option<PathBuf> {
-        Settings::table(self)
-    }
-
-    fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
-        Settings::judge(self, signals)
-    }
-
-    fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError> {
-        Settings::build(self, context)
-    }
-}
-
-/// Reads settings out of a TOML table.
-type ParseToml =
-    for<'de> fn(toml::de::Deserializer<'de>) -> Result<Box<dyn AnySettings>, toml::de::Error>;
-
-/// A row of [`OPS`].
-pub struct OpEntry {
-    /// See [`Settings::NAME`].
-    pub name: &'static str,
-    /// See [`Settings::VERSION`].
-    pub version: u32,
-    /// See [`Settings::KIND`].
-    pub kind: OpKind,
-    /// See [`Settings::SIGNALS`].
-    pub signals: &'static [Signal],
-    /// See [`Settings::REASONS`].
-    pub reasons: &'static [Reason],
-    /// See [`Settings::EDITS`].
-    pub edits: bool,
-    /// See [`Settings::COST`].
-    pub cost: u32,
-    /// See [`Settings::THRESHOLDS`].
-    pub thresholds: &'static [&'static str],
-    /// Settings from the pipeline file.
-    pub from_toml: ParseToml,
-    /// Settings from a plan.
-    pub from_json: fn(serde_json::Value) -> Result<Box<dyn AnySettings>, serde_json::Error>,
-    /// JSON schema of the settings; its description is the op's documentation.
-    pub schema: fn(&mut SchemaGenerator) -> Schema,
-}
-
-impl OpEntry {
-    const fn of<T: Settings>() -> Self {
-        Self {
-            name: T::NAME,
-            version: T::VERSION,
-            kind: T::KIND,
-            signals: T::SIGNALS,
-            reasons: T::REASONS,
-            edits: T::EDITS,
-            cost: T::COST,
-            thresholds: T::THRESHOLDS,
-            from_toml: |table| Ok(Box::new(T::deserialize(table)?)),
-            from_json: |value| Ok(Box::new(serde_json::from_value::<T>(value)?)),
-            schema: |generator| T::json_schema(generator),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use schemars::SchemaGenerator;
+
     use super::*;
 
     #[test]
@@ -594,6 +359,47 @@ mod tests {
                 assert!(!schema["properties"][threshold].is_null(), "{}.{threshold}", op.name);
             }
         }
+    }
+
+    /// Words are split once a document, whatever looks at them.
+    #[test]
+    fn no_op_splits_words_for_itself() {
+        use crate::text::SPLITS;
+        let text = "The quick brown fox and the lazy dog have to walk with care. ".repeat(9);
+        let ops = [
+            ("gopher-quality", ""),
+            ("gopher-repetition", ""),
+            ("fineweb-quality", ""),
+            ("c4-quality", "min_sentences = 0"),
+            ("line-filter", ""),
+            ("line-modify", ""),
+            ("ngram-repetition", ""),
+            ("length", ""),
+            ("stop-words", "words = [\"the\"]\nmin_count = 1"),
+            ("symbol-ratio", ""),
+        ];
+        let batch = testing::batch(&text, None);
+        SPLITS.set(0);
+        for (name, toml) in ops {
+            testing::run(name, toml, &batch);
+        }
+        assert_eq!(SPLITS.get(), 1, "one document, one kind of word: one splitting");
+        // Nor is there a call that would do it unseen.
+        let splitters =
+            ["unicode_words", "unicode_word_indices", "split_word_bound", "uax29::words"];
+        for entry in walk(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops"))) {
+            #[expect(clippy::disallowed_methods, reason = "the test reads the source")]
+            let source = std::fs::read_to_string(&entry).unwrap();
+            let tests = entry.ends_with("mod.rs") || entry.ends_with("tests.rs");
+            for splitter in splitters {
+                assert!(tests || !source.contains(splitter), "{splitter} in {}", entry.display());
+            }
+        }
+    }
+
+    fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
     }
 
     /// Verdicts of an exchange carry no signals yet.

@@ -2,6 +2,7 @@
 //! the Kelvin sign a k, and the Turkish letters without and with a dot are an i.
 
 /// What a character is compared as.
+#[inline]
 pub(super) fn fold(c: char) -> char {
     match c {
         _ if c.is_ascii() => c.to_ascii_lowercase(),
@@ -27,6 +28,7 @@ pub(super) fn has_disguise(text: &str) -> bool {
 }
 
 /// Length of the phrase at the start of `text`. In a phrase with `wild` a `.` is any character.
+#[inline]
 pub(super) fn prefix_len(text: &str, folded: &[char], wild: bool) -> Option<usize> {
     let mut rest = text.chars();
     for &wanted in folded {

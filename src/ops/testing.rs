@@ -93,6 +93,21 @@ pub(super) fn trial_at(name: &str, toml: &str, text: &str, url: Option<&str>) ->
     trial
 }
 
+/// Runs the op `name` over a batch, for what it does on the way.
+pub(super) fn run(name: &str, toml: &str, batch: &Batch) {
+    let entry = find(name).unwrap();
+    let settings = (entry.from_toml)(toml::de::Deserializer::parse(toml).unwrap()).unwrap();
+    let (assets, columns) = (Assets::default(), Columns::default());
+    let context = BuildContext { assets: &assets, columns: &columns, seed: 7 };
+    let Ok(Op::Document(op)) = settings.build(&context) else {
+        panic!("{name} looks at no document")
+    };
+    let names = settings.signals(&columns).unwrap();
+    let mut columns: Vec<SignalColumn> =
+        names.iter().map(|(_, kind)| SignalColumn::new(*kind, 1)).collect();
+    op.run(batch, &[0], None, &mut columns);
+}
+
 /// The error of building the op `name` with the settings `toml`.
 pub(super) fn refused(name: &str, toml: &str) -> OpError {
     let entry = find(name).unwrap();

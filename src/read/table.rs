@@ -112,7 +112,11 @@ pub(crate) fn rows<E: From<ReadError>>(
     let file = StoredFile::new(store, path, piece.size);
     let opened = guarded(|| {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-        let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+        let fields = builder.schema().fields().iter().enumerate();
+        let wanted = fields.filter(|(_, field)| names.contains(&field.name().as_str()));
+        let wanted: Vec<usize> = wanted.map(|(index, _)| index).collect();
+        // By number: a name with a dot in it would be taken for a path.
+        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
         let builder = builder.with_projection(mask).with_batch_size(BLOCK_ROWS);
         match &piece.part {
             Part::RowGroups { groups, .. } => builder

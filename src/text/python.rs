@@ -55,41 +55,32 @@ pub(crate) fn count_words(text: &str, most: usize) -> usize {
 /// how DCLM counts words. It splits at seven ASCII characters only, NUL among them.
 #[must_use]
 pub(crate) fn count_fasttext_words(text: &str) -> usize {
-    let mut words = 0;
-    let mut before = SPLITS;
-    for (at, &byte) in text.as_bytes().iter().enumerate() {
-        let class = FASTTEXT[usize::from(byte)];
-        // Without a branch but for the rare start beyond ASCII.
-        let starts = before == SPLITS;
-        words += usize::from(starts & (class == STARTS));
-        if starts && class == BEYOND {
-            words += usize::from(text[at..].chars().next().is_some_and(is_alnum));
+    let bytes = text.as_bytes();
+    let splits = |byte: u8| matches!(byte, b' ' | b'\t'..=b'\r' | 0);
+    let first = text.chars().next().is_some_and(is_alnum);
+    let mut words = usize::from(first);
+    let mut start = 0;
+    // Sums of bytes over short runs, which the compiler takes many at a time; each run begins with
+    // the last byte of the one before.
+    while start + 1 < bytes.len() {
+        let run = &bytes[start..bytes.len().min(start + 128)];
+        let (mut starts, mut others) = (0u8, false);
+        for (&before, &byte) in run.iter().zip(&run[1..]) {
+            // Cannot wrap, but a check would keep the compiler from it.
+            let start = splits(before) & byte.is_ascii_alphanumeric();
+            starts = starts.wrapping_add(u8::from(start));
+            others |= splits(before) & !byte.is_ascii();
         }
-        before = class;
+        words += usize::from(starts);
+        if others {
+            let beyond = |at: &usize| splits(bytes[at - 1]) && !bytes[*at].is_ascii();
+            let ats = (start + 1..start + run.len()).filter(beyond);
+            words += ats.filter(|at| text[*at..].chars().next().is_some_and(is_alnum)).count();
+        }
+        start += run.len() - 1;
     }
     words
 }
-
-/// What a byte is to [`count_fasttext_words`].
-const SPLITS: u8 = 1;
-const STARTS: u8 = 2;
-const BEYOND: u8 = 3;
-static FASTTEXT: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0u8;
-    loop {
-        table[byte as usize] = match byte {
-            b' ' | b'\t'..=b'\r' | 0 => SPLITS,
-            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => STARTS,
-            0x80.. => BEYOND,
-            _ => 0,
-        };
-        if byte == u8::MAX {
-            break table;
-        }
-        byte += 1;
-    }
-};
 
 /// Whether `str.isspace` and `str.strip` take it for white space.
 #[must_use]
@@ -116,7 +107,7 @@ fn may_end_line(chunk: u64) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     // A borrow can only say yes too often.
     let control = chunk.wrapping_sub(0x20 * ONES) & !chunk;
-    let other = (chunk & 0xdf * ONES) ^ (0xc2 * ONES);
+    let other = (chunk & (0xdf * ONES)) ^ (0xc2 * ONES);
     let lead = other.wrapping_sub(ONES) & !other;
     (control | lead) & (0x80 * ONES) != 0
 }
@@ -171,6 +162,13 @@ mod tests {
         assert_eq!(count_words(" \n", 2), 0);
         assert_eq!(count_fasttext_words("\"word (word — a\0b\u{a0}c ½ élan 字\n"), 5);
         assert_eq!(count_fasttext_words(""), 0);
+        // At every place of a run.
+        for at in 0..300 {
+            let text = format!("{}é é é…  é", "x ".repeat(at));
+            assert_eq!(count_fasttext_words(&text), at + 4);
+            let text = format!("{}a", "\n".repeat(at));
+            assert_eq!(count_fasttext_words(&text), 1);
+        }
     }
 
     #[test]

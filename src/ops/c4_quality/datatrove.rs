@@ -1,7 +1,7 @@
 //! datatrove's `C4QualityFilter`, exactly.
 
 use super::{
-    Counts, DT_CURLY_BRACKET, DT_LOREM_IPSUM, Decision, Document, DocumentOp, Phrase, Row, Rules,
+    Counts, DT_CURLY_BRACKET, DT_LOREM_IPSUM, Decision, Document, DocumentOp, Found, Row, Rules,
     Scratch, Walk, WordKind, has_long_word, without_citations,
 };
 use crate::text::python::{count_words, is_decimal, is_space, split_lines, strip};
@@ -63,14 +63,14 @@ impl DocumentOp for Datatrove {
                 return;
             }
             // Words that a citation stood between may make a phrase.
-            let has = |phrase| (has_phrases || edited) && phrases.has(line, phrase);
-            if settings.lorem_ipsum && has(Phrase::LoremIpsum) {
+            let has = if has_phrases || edited { phrases.kinds(line) } else { Found::default() };
+            if settings.lorem_ipsum && has.lorem_ipsum {
                 drop = Some(DT_LOREM_IPSUM);
-            } else if settings.javascript && has(Phrase::Javascript) {
+            } else if settings.javascript && has.javascript {
                 counts.javascript += 1;
             } else if settings.curly_bracket && has_curly && line.contains('{') {
                 drop = Some(DT_CURLY_BRACKET);
-            } else if settings.policy && has(Phrase::Policy) {
+            } else if settings.policy && has.policy {
                 counts.policy += 1;
             } else {
                 counts.kept += 1;

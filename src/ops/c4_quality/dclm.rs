@@ -3,8 +3,8 @@
 use super::datatrove::over;
 use super::native::count_sentences;
 use super::{
-    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, LOREM_IPSUM, NOTHING_LEFT, POLICY,
-    Phrase, Row, Rules, Scratch, TOO_LONG, has_long_word, without_citations,
+    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, LOREM_IPSUM, NOTHING_LEFT, POLICY, Row,
+    Rules, Scratch, TOO_LONG, has_long_word, without_citations,
 };
 use crate::ops::lines::{Fate, Lines};
 use crate::ops::phrase::{contains, has_disguise};
@@ -99,21 +99,21 @@ impl Dclm {
         let searched = settings.citations && has_brackets
             || self.0.phrases.find(text).next().is_some()
             || disguised;
-        let has = |line: &str, phrase| match phrase {
-            Phrase::Javascript if disguised => contains(line, "javascript"),
-            Phrase::Policy if disguised => POLICY.iter().any(|phrase| contains(line, phrase)),
-            // This one is searched for in the lower case, which gives no letter of it away.
-            _ => self.0.phrases.has(line, phrase),
+        let has = |line: &str| {
+            let mut has = self.0.phrases.kinds(line);
+            if disguised && !line.is_ascii() {
+                // Lorem ipsum is searched for in the lower case, which shows no disguise.
+                has.javascript |= contains(line, "javascript");
+                has.policy |= POLICY.iter().any(|phrase| contains(line, phrase));
+            }
+            has
         };
-        if settings.lorem_ipsum
-            && searched
-            && lines.iter(text).any(|line| has(line, Phrase::LoremIpsum))
-        {
+        if settings.lorem_ipsum && searched && lines.iter(text).any(|line| has(line).lorem_ipsum) {
             return Some(LOREM_IPSUM);
         }
         if settings.javascript {
             if searched {
-                counts.javascript = removed(lines, &mut |line| !has(line, Phrase::Javascript));
+                counts.javascript = removed(lines, &mut |line| !has(line).javascript);
             }
             lines.strip(text);
             if !left(lines, counts) {

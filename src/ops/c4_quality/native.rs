@@ -1,12 +1,14 @@
 //! The rules for any language.
 
+use std::sync::LazyLock;
+
 use icu_properties::CodePointSetData;
 use icu_properties::props::SentenceTerminal;
 
 use super::datatrove::over;
 use super::{
-    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, LOREM_IPSUM, Phrase, Row, Rules,
-    Scratch, TOO_LONG, Walk, WordKind, has_long_word, without_citations,
+    CURLY_BRACKET, Counts, Decision, Document, DocumentOp, Found, LOREM_IPSUM, Row, Rules, Scratch,
+    TOO_LONG, Walk, WordKind, has_long_word, without_citations,
 };
 use crate::text::{Analysis, Span};
 
@@ -90,31 +92,24 @@ impl Native {
                 counts.few_words += 1;
                 continue;
             }
-            let (mut lorem, mut javascript, mut policy) = (false, false, false);
-            while let Some((phrase, _)) = found.next_if(|(_, at)| *at < span.end as usize) {
-                // Phrases of lines that are out by now are passed over here.
-                lorem |= phrase == Phrase::LoremIpsum;
-                javascript |= phrase == Phrase::Javascript;
-                policy |= phrase == Phrase::Policy;
+            // Phrases of lines that are out by now are passed over here as well; and words that a
+            // citation stood between may make a phrase.
+            let mut searched = edited;
+            while found.next_if(|(_, at)| *at < span.end as usize).is_some() {
+                searched = true;
             }
-            if lorem || javascript || policy || edited {
-                // The places found may lie in a line before; words that a citation stood between may
-                // make a phrase.
-                lorem = phrases.has(line, Phrase::LoremIpsum);
-                javascript = phrases.has(line, Phrase::Javascript);
-                policy = phrases.has(line, Phrase::Policy);
-            }
-            if settings.lorem_ipsum && lorem {
+            let has = if searched { phrases.kinds(line) } else { Found::default() };
+            if settings.lorem_ipsum && has.lorem_ipsum {
                 return Some(LOREM_IPSUM);
             }
-            if settings.javascript && javascript {
+            if settings.javascript && has.javascript {
                 counts.javascript += 1;
                 continue;
             }
             if settings.curly_bracket && has_curly && line.contains('{') {
                 return Some(CURLY_BRACKET);
             }
-            if settings.policy && policy {
+            if settings.policy && has.policy {
                 counts.policy += 1;
                 continue;
             }
@@ -136,14 +131,23 @@ impl Native {
 
 /// Whether a character ends sentences: the Unicode property Sentence_Terminal.
 fn is_terminal(c: char) -> bool {
-    match c {
-        '.' | '!' | '?' | '。' | '！' | '？' => true,
-        // Letters of Latin, Greek and Cyrillic, ideographs, kana and Hangul, which are most of what
-        // comes here, spare the search.
-        '\0'..'\u{589}' | '\u{3003}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' => false,
-        _ => CodePointSetData::new::<SentenceTerminal>().contains(c),
+    let point = c as usize;
+    match TERMINALS.get(point >> 6) {
+        Some(bits) => bits >> (point & 63) & 1 != 0,
+        None => CodePointSetData::new::<SentenceTerminal>().contains(c),
     }
 }
+
+/// Those of the first plane, a bit each: the set itself takes a search.
+static TERMINALS: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let mut bits = vec![0; 1 << 10];
+    for range in CodePointSetData::new::<SentenceTerminal>().iter_ranges() {
+        for point in range.filter(|point| *point < 1 << 16) {
+            bits[point as usize >> 6] |= 1 << (point & 63);
+        }
+    }
+    bits
+});
 
 /// The bytes that characters of [`is_terminal`] may start with.
 static MAY_END: [bool; 256] = {
@@ -257,9 +261,6 @@ mod tests {
         for c in ('\0'..=char::MAX).filter(|c| is_terminal(*c)) {
             assert!(MAY_END[usize::from(c.to_string().as_bytes()[0])], "{c}");
         }
-        let all = CodePointSetData::new::<SentenceTerminal>();
-        let of_unicode = ('\0'..=char::MAX).filter(|c| all.contains(*c));
-        assert!(of_unicode.eq(('\0'..=char::MAX).filter(|c| is_terminal(*c))));
     }
 
     #[test]

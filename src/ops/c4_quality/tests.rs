@@ -59,6 +59,21 @@ fn pages_go_at_once() {
 }
 
 #[test]
+fn every_phrase_is_found_wherever_it_stands() {
+    for phrase in super::POLICY.into_iter().chain(["lorem ipsum", "javascript"]) {
+        for spelling in [phrase.to_owned(), phrase.to_uppercase(), phrase.replace('k', "\u{212a}")]
+        {
+            for text in [spelling.clone(), format!("é {spelling}"), format!("{spelling}!")] {
+                assert!(super::may_have(&text), "{text}");
+            }
+        }
+    }
+    for text in ["", "k", "v", "cook the book of private jav", "lips up, terms of us"] {
+        assert!(!super::may_have(text), "{text}");
+    }
+}
+
+#[test]
 fn sentences_are_counted_in_what_is_left() {
     for (count, reason) in [(4, "too-few-sentences"), (5, ""), (6, "")] {
         let text = format!("no sentence\n{}", format!("{LINE} ").repeat(count).trim_end());

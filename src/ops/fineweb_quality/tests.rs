@@ -1,3 +1,9 @@
+#![expect(
+    clippy::float_cmp,
+    clippy::format_collect,
+    reason = "shares are exact quotients; tests may be slow"
+)]
+
 use crate::ops::testing::{Trial, refused, trial};
 
 const DATATROVE: &str = "dialect = \"datatrove\"";

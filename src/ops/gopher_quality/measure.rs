@@ -52,7 +52,12 @@ pub(super) fn tamis(document: Document<'_>, stop_words: &StopWords, kind: WordKi
             lines.count(bullet, line.ends_with("...") || line.ends_with('…'));
         }
     }
-    let [pieces, alpha] = pieces(text, analysis.words(text, WordKind::Unicode));
+    let [pieces, alpha] = if kind == WordKind::Dictionary {
+        // What stands between white space there is a sentence.
+        [spans.len() as u64, spans.iter().filter(|word| word.has_letter()).count() as u64]
+    } else {
+        pieces(text, analysis.words(text, WordKind::Unicode))
+    };
     let symbols = Symbols::count(text);
     let words = spans.len() as u64;
     Measures {

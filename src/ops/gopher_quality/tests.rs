@@ -1,3 +1,5 @@
+#![expect(clippy::float_cmp, reason = "shares are exact quotients; tests may be slow")]
+
 use crate::ops::testing::{Trial, refused, trial};
 
 const DATATROVE: &str = "dialect = \"datatrove\"";
@@ -98,6 +100,22 @@ fn words_are_what_the_settings_say() {
 }
 
 #[test]
+fn words_of_a_dictionary_are_what_has_letters_there() {
+    // Two sentences and three marks between spaces: two pieces of five have a letter.
+    let text = "私は本を読む。 × × × 彼女は石を積む。";
+    let words =
+        "min_alpha_words = 0.9\nmin_words = 1\nmin_mean_word_length = 1.0\nmin_stop_words = 0";
+    let found = run(words, text);
+    assert_eq!((found.reason(), found.number("alpha_words")), ("too-few-alpha-words", 0.4));
+    let found = run(&format!("{words}\nwords = \"dictionary\""), text);
+    assert_eq!((found.reason(), found.number("alpha_words")), ("", 1.0));
+    let numbers = format!("{text} 12 345");
+    let found = run(&format!("{words}\nwords = \"dictionary\""), &numbers);
+    let words = found.number("word_count");
+    assert_eq!(found.number("alpha_words"), (words - 2.0) / words);
+}
+
+#[test]
 fn settings_that_cannot_work_are_refused() {
     let message = |toml| refused("gopher-quality", toml).to_string();
     assert!(message("min_stop_words = 9").contains("can never occur"));
@@ -123,7 +141,7 @@ fn bad_texts() {
     let every: String = (0u32..0x11_0000).step_by(7).filter_map(char::from_u32).collect();
     for toml in ["", DATATROVE, DCLM] {
         for text in ["", " ", "...", "\0", "\r\n\r\n", "\u{200b}\u{345} \u{345}"] {
-            assert!(run(toml, text).reason().contains("o"), "{text:?}");
+            assert!(run(toml, text).reason().contains('o'), "{text:?}");
         }
         for text in ["#".repeat(99_999), "a".repeat(99_999), "…".repeat(9_999), every.clone()] {
             run(toml, &text);

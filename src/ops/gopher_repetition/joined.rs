@@ -62,13 +62,15 @@ impl Joined {
     fn sift(&mut self) {
         let Self { bytes, starts, places, sieve, .. } = self;
         // Words up to the shortest n-gram's end, and whether that n-gram is shorter than the prefix.
-        let grams = || starts.windows(SHORTEST + 1).map(|ends| (ends[0], ends[SHORTEST] - ends[0]));
+        let grams = || {
+            starts.windows(SHORTEST + 1).map(|ends| (ends[0], (ends[SHORTEST] - ends[0]) as usize))
+        };
         sieve.prepare(starts.len());
         for (start, length) in grams() {
             if let Some(key) = prefix(bytes, start) {
                 sieve.note(key);
             }
-            if length < PREFIX as u32
+            if length < PREFIX
                 && let Some(key) = short_prefix(bytes, start)
             {
                 sieve.note(key);
@@ -79,11 +81,11 @@ impl Joined {
         // unless they are shorter even than that.
         for (place, (start, length)) in (0..).zip(grams()) {
             let short = || {
-                length < SHORT_PREFIX as u32
+                length < SHORT_PREFIX
                     || short_prefix(bytes, start).is_none_or(|key| sieve.again(key))
             };
             if prefix(bytes, start).is_some_and(|key| sieve.again(key))
-                || length < PREFIX as u32 && short()
+                || length < PREFIX && short()
             {
                 places.push(place);
             }

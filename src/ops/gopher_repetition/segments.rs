@@ -140,6 +140,7 @@ pub(super) fn paragraphs<'t>(
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "shares are exact quotients")]
 mod tests {
     use super::*;
 

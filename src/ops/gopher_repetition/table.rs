@@ -67,7 +67,6 @@ impl Sieve {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the bits that count are the low ones")]
     fn place(&self, key: u64) -> (usize, u64) {
         ((key >> 6) as usize & (self.bits.len() - 1), 1 << (key & 63))
     }

@@ -140,9 +140,7 @@ impl Phrase {
                 }
             }
             Place::End => {
-                let last = self.folded.len().checked_sub(1);
-                let start = last.and_then(|last| line.char_indices().rev().nth(last));
-                if let Some((start, _)) = start
+                if let Some(start) = tail(line, self.folded.len())
                     && prefix_len(&line[start..], &self.folded, self.wild).is_some()
                     && short()
                 {
@@ -173,6 +171,15 @@ impl Phrase {
     }
 }
 
+/// Where the last `chars` characters of a line begin.
+fn tail(line: &str, chars: usize) -> Option<usize> {
+    let start = line.len().checked_sub(chars)?;
+    if line.as_bytes()[start..].is_ascii() {
+        return Some(start);
+    }
+    line.char_indices().rev().nth(chars.checked_sub(1)?).map(|(start, _)| start)
+}
+
 /// Whether capitals are no more than the share `most` of a line's characters.
 pub(in crate::ops) fn has_fewer_capitals(line: &str, most: f64) -> bool {
     let (capitals, chars) = count(line, |byte| byte.is_ascii_uppercase(), char::is_uppercase);
@@ -201,8 +208,9 @@ fn count(
     for run in line.as_bytes().chunks(128) {
         let (mut of, mut starts, mut high) = (0u8, 0u8, 0u8);
         for &byte in run {
-            of += u8::from(of_ascii(byte));
-            starts += u8::from(byte & 0xc0 != 0x80);
+            // Neither can wrap, but a check would keep the compiler from it.
+            of = of.wrapping_add(u8::from(of_ascii(byte)));
+            starts = starts.wrapping_add(u8::from(byte & 0xc0 != 0x80));
             high |= byte;
         }
         found += u64::from(of);

@@ -1,0 +1,247 @@
+//! Settings of ops, with and without their types: what the pipeline file, the plan and the table of
+//! ops know of an op.
+
+use std::path::{Path, PathBuf};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Decision, Op, OpError};
+use crate::document::{Reason, Signal, SignalType, SignalValue};
+use crate::model::Assets;
+
+/// Where an op runs: in the flow of one task, or across all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpKind {
+    /// One document at a time.
+    Document,
+    /// The columns of a batch at once.
+    Partition,
+    /// Across all tasks: cuts the plan in two phases.
+    Exchange,
+    /// Across all tasks and the rows of external files: cuts the plan too.
+    Join,
+}
+
+impl OpKind {
+    /// Whether documents are put aside before it and taken up again behind it.
+    #[must_use]
+    pub fn cuts(self) -> bool {
+        matches!(self, Self::Exchange | Self::Join)
+    }
+}
+
+/// What an op may ask for while it is built.
+pub struct BuildContext<'a> {
+    /// Loads models and lists, each once a process.
+    pub assets: &'a Assets,
+    /// Names and types of the columns that stand before the stage, for SQL.
+    pub columns: &'a Columns,
+    /// The pipeline's seed, for choices keyed by document.
+    pub seed: u64,
+}
+
+/// The columns that a stage can read: kept metadata, then signals of the stages before.
+#[derive(Debug, Clone, Default)]
+pub struct Columns {
+    /// Kept fields, in the order of [`Batch::metadata`].
+    pub metadata: Vec<String>,
+    /// `(<stage>.<signal>, type)`, in the order of [`Batch::signals`].
+    pub signals: Vec<(String, SignalType)>,
+}
+
+/// The signals of one document, by their bare names, as a ledger row holds them.
+pub trait SignalLookup {
+    /// The value of a signal; `None` where it is null or there is none of the name.
+    fn signal(&self, name: &str) -> Option<SignalValue<'_>>;
+
+    /// The value of a numeric signal.
+    fn number(&self, name: &str) -> Option<f64> {
+        match self.signal(name)? {
+            #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+            SignalValue::Int(value) => Some(value as f64),
+            SignalValue::Float(value) => Some(value),
+            SignalValue::Text(_) | SignalValue::OwnedText(_) => None,
+        }
+    }
+
+    /// The value of an integer signal.
+    fn int(&self, name: &str) -> Option<i64> {
+        match self.signal(name)? {
+            SignalValue::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// The settings of an op: its part of the TOML, which is also its documentation.
+pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 'static {
+    /// The name in `op = "…"`.
+    const NAME: &'static str;
+    /// Raised when the same settings give other results than before: it enters the plan's digest.
+    const VERSION: u32;
+    /// Where it runs.
+    const KIND: OpKind;
+    /// What it computes about each document, whatever its settings.
+    const SIGNALS: &'static [Signal];
+    /// The reasons it drops with.
+    const REASONS: &'static [Reason];
+    /// Whether it may change the text.
+    const EDITS: bool = false;
+    /// About how long it takes on one core, in nanoseconds per KiB of text, words already split; for
+    /// `order = "cost"`. A constant, since a plan must not depend on measured time.
+    const COST: u32 = 2_000;
+    /// The settings that [`Settings::judge`] can change without looking at the text again.
+    const THRESHOLDS: &'static [&'static str] = &[];
+
+    /// The signals with these settings, `(name within the stage, type)`; [`Settings::SIGNALS`]
+    /// unless the op computes what its settings say.
+    ///
+    /// # Errors
+    /// When the settings do not say it.
+    fn signals(&self, _columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError> {
+        Ok(Self::SIGNALS.iter().map(|signal| (signal.name.to_owned(), signal.kind)).collect())
+    }
+
+    /// The columns that the op reads beside the text, as SQL: for the order of stages.
+    fn conditions(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// The external Parquet files (a glob) whose rows the documents meet.
+    fn table(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// What the op with these settings decides about a document of which only its own signals are
+    /// known; `None` where that takes the text. For `tamis whatif`.
+    fn judge(&self, _signals: &dyn SignalLookup) -> Option<Decision> {
+        None
+    }
+
+    /// Files the op reads (models, lists): `(key, path)`; a key with a list of paths once for each.
+    /// Their contents enter the plan's digest in place of the paths.
+    fn assets(&self) -> Vec<(&'static str, &Path)> {
+        Vec::new()
+    }
+
+    /// Rewrites paths of files as typed in the TOML to ones that hold from anywhere.
+    fn resolve_paths(&mut self, _base: &Path) {}
+
+    /// Makes the op.
+    ///
+    /// # Errors
+    /// When a value cannot work or a file cannot be loaded.
+    fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError>;
+}
+
+/// Settings with their type hidden, as the plan holds them.
+pub trait AnySettings: Send + Sync {
+    /// The settings as JSON, every default written out.
+    fn to_json(&self) -> serde_json::Value;
+    /// See [`Settings::assets`].
+    fn assets(&self) -> Vec<(&'static str, &Path)>;
+    /// See [`Settings::resolve_paths`].
+    fn resolve_paths(&mut self, base: &Path);
+    /// See [`Settings::signals`].
+    ///
+    /// # Errors
+    /// As there.
+    fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError>;
+    /// See [`Settings::conditions`].
+    fn conditions(&self) -> Vec<&str>;
+    /// See [`Settings::table`].
+    fn table(&self) -> Option<PathBuf>;
+    /// See [`Settings::judge`].
+    fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision>;
+    /// See [`Settings::build`].
+    ///
+    /// # Errors
+    /// As there.
+    fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError>;
+}
+
+impl<T: Settings> AnySettings for T {
+    fn to_json(&self) -> serde_json::Value {
+        // Settings are plain structs of strings, numbers and lists, which always serialise.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    fn assets(&self) -> Vec<(&'static str, &Path)> {
+        Settings::assets(self)
+    }
+
+    fn resolve_paths(&mut self, base: &Path) {
+        Settings::resolve_paths(self, base);
+    }
+
+    fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError> {
+        Settings::signals(self, columns)
+    }
+
+    fn conditions(&self) -> Vec<&str> {
+        Settings::conditions(self)
+    }
+
+    fn table(&self) -> Option<PathBuf> {
+        Settings::table(self)
+    }
+
+    fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
+        Settings::judge(self, signals)
+    }
+
+    fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError> {
+        Settings::build(self, context)
+    }
+}
+
+/// Reads settings out of a TOML table.
+type ParseToml =
+    for<'de> fn(toml::de::Deserializer<'de>) -> Result<Box<dyn AnySettings>, toml::de::Error>;
+
+/// A row of [`OPS`].
+pub struct OpEntry {
+    /// See [`Settings::NAME`].
+    pub name: &'static str,
+    /// See [`Settings::VERSION`].
+    pub version: u32,
+    /// See [`Settings::KIND`].
+    pub kind: OpKind,
+    /// See [`Settings::SIGNALS`].
+    pub signals: &'static [Signal],
+    /// See [`Settings::REASONS`].
+    pub reasons: &'static [Reason],
+    /// See [`Settings::EDITS`].
+    pub edits: bool,
+    /// See [`Settings::COST`].
+    pub cost: u32,
+    /// See [`Settings::THRESHOLDS`].
+    pub thresholds: &'static [&'static str],
+    /// Settings from the pipeline file.
+    pub from_toml: ParseToml,
+    /// Settings from a plan.
+    pub from_json: fn(serde_json::Value) -> Result<Box<dyn AnySettings>, serde_json::Error>,
+    /// JSON schema of the settings; its description is the op's documentation.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl OpEntry {
+    pub(super) const fn of<T: Settings>() -> Self {
+        Self {
+            name: T::NAME,
+            version: T::VERSION,
+            kind: T::KIND,
+            signals: T::SIGNALS,
+            reasons: T::REASONS,
+            edits: T::EDITS,
+            cost: T::COST,
+            thresholds: T::THRESHOLDS,
+            from_toml: |table| Ok(Box::new(T::deserialize(table)?)),
+            from_json: |value| Ok(Box::new(serde_json::from_value::<T>(value)?)),
+            schema: |generator| T::json_schema(generator),
+        }
+    }
+}
