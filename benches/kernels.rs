@@ -173,6 +173,7 @@ fn set_two_columns(bencher: Bencher) {
 
 /// Addresses against a million domains and all kinds of word lists.
 #[divan::bench]
+#[expect(clippy::disallowed_methods, reason = "the list is made here")]
 fn url_filter(bencher: Bencher) {
     let folder = tempfile::tempdir().unwrap();
     let domains = folder.path().join("domains");

@@ -62,7 +62,7 @@ impl Settings for CompressionRatio {
         about: "compressed bytes / bytes (zstd, level 3)",
     }];
     const REASONS: &'static [Reason] = &[TOO_REPETITIVE, TOO_RANDOM];
-    const COST: u32 = 5_000;
+    const COST: u32 = 5_500;
     const THRESHOLDS: &'static [&'static str] = &["min_ratio", "max_ratio"];
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {

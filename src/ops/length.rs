@@ -132,7 +132,7 @@ impl Settings for Length {
         TOO_FEW_BYTES,
         TOO_MANY_BYTES,
     ];
-    const COST: u32 = 150;
+    const COST: u32 = 500;
     const THRESHOLDS: &'static [&'static str] = &[
         "min_chars",
         "max_chars",

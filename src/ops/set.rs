@@ -66,7 +66,7 @@ impl Settings for Set {
     const KIND: OpKind = OpKind::Partition;
     const SIGNALS: &'static [Signal] = &[];
     const REASONS: &'static [Reason] = &[];
-    const COST: u32 = 50;
+    const COST: u32 = 300;
 
     fn signals(&self, columns: &Columns) -> Result<Vec<(String, SignalType)>, OpError> {
         let typed =

@@ -130,7 +130,7 @@ impl Settings for StopWords {
         Signal { name: "ratio", kind: SignalType::Float, about: "share of all words" },
     ];
     const REASONS: &'static [Reason] = &[TOO_FEW, TOO_FEW_DISTINCT, TOO_RARE];
-    const COST: u32 = 1_500;
+    const COST: u32 = 2_500;
     const THRESHOLDS: &'static [&'static str] = &["min_count", "min_distinct", "min_ratio"];
 
     fn assets(&self) -> Vec<(&'static str, &Path)> {

@@ -127,7 +127,7 @@ impl Settings for SymbolRatio {
     ];
     const REASONS: &'static [Reason] =
         &[SYMBOLS, UPPERCASE, DIGITS, PUNCTUATION, WHITESPACE, NON_ALPHANUMERIC];
-    const COST: u32 = 1_000;
+    const COST: u32 = 1_400;
     const THRESHOLDS: &'static [&'static str] = &[
         "max_symbols",
         "max_uppercase",
