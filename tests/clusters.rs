@@ -16,7 +16,8 @@ fn pipeline(lab: &Lab) -> String {
     for file in 0..3 {
         let ids = (0..600).filter(|n| n % 2 == 0 && n % 3 == file || n % 100 == 0);
         let ids: Vec<String> = ids.map(|n| format!("web-{n:05}")).collect();
-        let values = (0..ids.len()).map(|n| f64::from(file) + n as f64 / 1000.0).collect();
+        let values = (0u32..).map(|n| f64::from(file) + f64::from(n) / 1000.0);
+        let values = values.take(ids.len()).collect();
         write_scores(&scores.join(format!("{file}.parquet")), "id", &ids, values);
     }
     let text = format!(
@@ -81,7 +82,7 @@ tokenizer = {tokenizer:?}
 validation_fraction = 0.1
 shard_size = "1MiB"
 "#,
-        scores = scores.join("*.parquet"),
+        scores = scores.join("*.parquet").display().to_string(),
         web = sample("web/*.jsonl*"),
         books = sample("books/*.parquet"),
         dirty = sample("dirty/*.jsonl*"),

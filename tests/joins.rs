@@ -20,7 +20,7 @@ fn joined_scores_are_signals_and_can_be_filtered_by() {
     assert!(ids.len() > 500);
     // Every third record has a score; the second row of a key does not count.
     let keys: Vec<String> = ids.iter().step_by(3).chain(&ids[..1]).cloned().collect();
-    let mut scores: Vec<f64> = (0..keys.len()).map(|n| n as f64).collect();
+    let mut scores: Vec<f64> = (0u32..).map(f64::from).take(keys.len()).collect();
     *scores.last_mut().unwrap() = -1.0;
     write_scores(&lab.path("scores.parquet"), "id", &keys, scores);
 
@@ -40,8 +40,8 @@ sql = "edu.score >= 50"
     succeed(&["run", &joined, "--out", &lab.text("joined")]);
     let ledger = table(&lab.path("joined/ledger"));
     let (matched, score) = (numbers(&ledger, "edu.matched"), numbers(&ledger, "edu.score"));
-    for (row, id) in ids.iter().enumerate() {
-        let expected = (row % 3 == 0).then_some((row / 3) as f64);
+    for ((row, number), id) in (0..).zip(0u32..).zip(&ids) {
+        let expected = number.is_multiple_of(3).then_some(f64::from(number / 3));
         assert_eq!(score[row], expected, "row {row}, {id}");
         assert_eq!(matched[row], Some(f64::from(u8::from(row % 3 == 0))));
     }
