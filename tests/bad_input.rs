@@ -283,3 +283,68 @@ fn lists_enter_the_digest_by_content_not_by_path() {
     lab.write("b", "c.example\n");
     assert_ne!(first, digest("[\"a\", \"b\"]"));
 }
+
+/// Texts that nobody meant for a filter: each ends in the ledger, and none takes for ever.
+#[test]
+fn odd_texts_pass_through_every_op() {
+    let lab = Lab::new();
+    let megabytes = 8 << 20;
+    let texts = [
+        String::new(),
+        " \n\t\r\n ".to_owned(),
+        "…!?—「」".repeat(1000),
+        "\0".repeat(1000),
+        "\u{200b}".repeat(100_000),
+        "a\u{301}\u{200d}".repeat(100_000),
+        "\u{10ffff}\u{e000}\u{feff}".repeat(1000),
+        // One line of many megabytes, of several kinds.
+        "word ".repeat(megabytes / 5),
+        "x".repeat(megabytes),
+        "字".repeat(megabytes / 3),
+        "a.".repeat(megabytes / 2),
+        "\n".repeat(megabytes),
+    ];
+    let lines: Vec<String> =
+        texts.iter().map(|text| serde_json::json!({ "text": text }).to_string()).collect();
+    lab.write("odd.jsonl", lines.join("\n"));
+    let settings = |op: &str| match op {
+        "stop-words" => "list = [\"word\", \"other\"]\n",
+        "sample" => "fraction = 0.5\n",
+        "url-filter" => "words = [\"words.txt\"]\n",
+        "where" => "sql = \"length.chars > 3\"\n",
+        "set" => "columns = { twice = \"length.chars * 2\" }\n",
+        _ => "",
+    };
+    lab.write("words.txt", "casino\n");
+    let annotate = ["length"].into_iter().chain(
+        tamis::ops::OPS
+            .iter()
+            .map(|op| op.name)
+            .filter(|name| !["length", "join", "exact-dedup"].contains(name)),
+    );
+    let stages: String = annotate
+        .map(|op| format!("[[stage]]\nop = \"{op}\"\naction = \"annotate\"\n{}", settings(op)))
+        .collect();
+    let other: String = ["datatrove", "dclm"]
+        .iter()
+        .flat_map(|dialect| {
+            ["gopher-quality", "gopher-repetition", "c4-quality"].map(|op| {
+                format!(
+                    "[[stage]]\nop = \"{op}\"\nname = \"{op}-{dialect}\"\ndialect = \"{dialect}\"\naction = \"annotate\"\n"
+                )
+            })
+        })
+        .collect();
+    let pipeline = pipeline(&lab, &lab.text("odd.jsonl"), &format!("{stages}{other}"));
+    succeed(&["run", &pipeline, "--out", &lab.text("out")]);
+    let rows = ledger(&lab.path("out"));
+    assert_eq!(rows.len(), texts.len());
+    assert!(rows.iter().all(|[_, _, verdict, ..]| verdict == "kept"));
+    // And where they may drop, nothing is left of it.
+    let dropping = std::fs::read_to_string(lab.path("pipeline.toml"))
+        .unwrap()
+        .replace("action = \"annotate\"\n", "");
+    let dropping = lab.write("dropping.toml", dropping);
+    succeed(&["run", &dropping, "--out", &lab.text("dropped")]);
+    assert!(ledger(&lab.path("dropped")).iter().all(|[_, _, verdict, ..]| verdict == "dropped"));
+}

@@ -27,6 +27,45 @@ fn every_shipped_pipeline_passes_check_and_names_the_schema() {
 }
 
 #[test]
+fn every_recipe_does_what_its_tests_say() {
+    let mut tested = 0;
+    for entry in std::fs::read_dir(root().join("pipelines")).unwrap() {
+        let path = entry.unwrap().path();
+        let is_recipe = path.extension().is_some_and(|extension| extension == "toml")
+            && path.file_stem().is_some_and(|name| name != "quickstart");
+        if is_recipe {
+            let said = succeed(&["test", path.to_str().unwrap()]);
+            assert!(said.lines().count() >= 5, "{}: {said}", path.display());
+            tested += 1;
+        }
+    }
+    assert!(tested >= 10);
+}
+
+#[test]
+fn every_preset_is_settings_of_its_ops() {
+    let lab = Lab::new();
+    let mut stages = String::new();
+    let mut presets = 0;
+    for entry in std::fs::read_dir(root().join("pipelines/presets")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        presets += 1;
+        for op in ["language", "gopher-repetition", "fineweb-quality", "gopher-quality"] {
+            let (name, path) = (path.file_stem().unwrap().display(), path.display().to_string());
+            stages +=
+                &format!("[[stage]]\nop = \"{op}\"\nname = \"{op}-{name}\"\npreset = {path:?}\n");
+        }
+    }
+    assert!(presets >= 20, "{presets}");
+    let source = format!("[[source]]\nname = \"a\"\npath = {:?}\n", sample("plain/zen-en.txt"));
+    let pipeline = lab.write("p.toml", format!("name = \"presets\"\n{source}{stages}"));
+    succeed(&["check", &pipeline]);
+}
+
+#[test]
 fn ops_are_listed_and_described() {
     let list = succeed(&["ops"]);
     for op in tamis::ops::OPS {

@@ -7,9 +7,10 @@ The chain is GopherRepetition, GopherQuality, C4Quality (without its rule on ter
 and FineWebQuality, settings and order of FineWeb; no language identification. Figures are CPU
 seconds, the best of the rounds, which alternate between the two.
 
-What is measured is not the same on purpose, always in datatrove's favour: its seconds are those of
-the filters alone, documents in memory and the tokenizer loaded; tamis' are those of its whole
-process, reading JSONL and writing the ledger included.
+datatrove's seconds are those of the filters alone, documents in memory and the tokenizer loaded.
+For tamis there are two figures: those of its whole process, reading JSONL, writing the kept
+documents and the ledger included, and those of the stages alone, as its summary has them. The last
+lines time the same chain in tamis' own dialect, which decides otherwise.
 
 No ratio is printed before every single decision, stage and reason has been found equal (the
 identity gate). Runs in the environment of `setup.sh`; `../parity/english_documents.py` makes
@@ -58,7 +59,7 @@ dialect = "datatrove"
 [[stage]]
 op = "c4-quality"
 dialect = "datatrove"
-filter_no_terminal_punct = false
+terminal_punctuation = false
 
 [[stage]]
 op = "fineweb-quality"
@@ -99,14 +100,17 @@ def run_datatrove(
     return time.process_time() - cpu, time.perf_counter() - wall, decisions
 
 
-def run_tamis(tamis: Path, documents: Path) -> tuple[float, float, list[Decision]]:
-    """CPU seconds, wall seconds and decisions of a whole `tamis run`. All that is known of its
-    command line and its ledger is in here."""
+def run_tamis(
+    tamis: Path, documents: Path, dialect: str
+) -> tuple[float, float, float, list[Decision]]:
+    """CPU seconds, wall seconds, seconds of the stages and decisions of a whole `tamis run`. All
+    that is known of its command line and its files is in here."""
     import pyarrow.parquet as pq
 
     with tempfile.TemporaryDirectory() as folder:
         pipeline = Path(folder, "filters.toml")
-        pipeline.write_text(PIPELINE.format(documents=documents), encoding="utf-8")
+        text = PIPELINE.format(documents=documents).replace('"datatrove"', f'"{dialect}"')
+        pipeline.write_text(text, encoding="utf-8")
         out = Path(folder, "run")
         command = [tamis, "run", pipeline, "--out", out, "--threads", "1"]
         before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -122,7 +126,9 @@ def run_tamis(tamis: Path, documents: Path) -> tuple[float, float, list[Decision
             for row in table.to_pylist():
                 kept = row["verdict"] == "kept"
                 decisions.append((None, None) if kept else (row["stage"], row["reason"]))
-    return cpu, wall, decisions
+        summary = json.loads(Path(out, "summary.json").read_text(encoding="utf-8"))
+        stages = sum(stage["seconds"] for stage in summary["stages"])
+    return cpu, wall, stages, decisions
 
 
 def identical(theirs: list[Decision], ours: list[Decision], texts: list[str]) -> bool:
@@ -187,18 +193,23 @@ def main() -> None:
                 show_decisions(theirs)
             if arguments.tamis is None:
                 continue
-            cpu, wall, ours = run_tamis(arguments.tamis, shared)
+            cpu, wall, stages, ours = run_tamis(arguments.tamis, shared, "datatrove")
             if not identical(theirs, ours, texts):
                 sys.exit("the decisions are not identical: no comparison of speed")
             report("tamis", cpu, wall, size, len(texts))
             best["tamis"] = min(best.get("tamis", (cpu, wall)), (cpu, wall))
+            best["its stages"] = min(best.get("its stages", (stages, stages)), (stages, stages))
+            cpu, wall, stages, _ = run_tamis(arguments.tamis, shared, "tamis")
+            best["own dialect"] = min(best.get("own dialect", (cpu, wall)), (cpu, wall))
+            best["its stages "] = min(best.get("its stages ", (stages, stages)), (stages, stages))
     print("best of rounds")
     for name, (cpu, wall) in best.items():
         report(name, cpu, wall, size, len(texts))
     if "tamis" in best:
         print(f"all {len(texts):,} decisions, stages and reasons are identical")
-        ratio = best["datatrove"][0] / best["tamis"][0]
-        print(f"tamis needs 1/{ratio:.1f} of datatrove's CPU time")
+        whole, stages = best["tamis"][0], best["its stages"][0]
+        print(f"datatrove needs {best['datatrove'][0] / stages:.0f} times the CPU time of tamis' stages,")
+        print(f"and {best['datatrove'][0] / whole:.0f} times that of its whole process")
 
 
 def report(name: str, cpu: float, wall: float, size: float, count: int) -> None:

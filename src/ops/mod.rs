@@ -375,7 +375,7 @@ mod tests {
             ("line-modify", ""),
             ("ngram-repetition", ""),
             ("length", ""),
-            ("stop-words", "words = [\"the\"]\nmin_count = 1"),
+            ("stop-words", "list = [\"the\", \"and\"]"),
             ("symbol-ratio", ""),
         ];
         let batch = testing::batch(&text, None);
