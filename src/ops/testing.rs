@@ -11,6 +11,7 @@ use super::{
 use crate::document::{Batch, Position, SignalColumn};
 use crate::model::Assets;
 use crate::read::BatchBuilder;
+use crate::text::SPLITS;
 
 /// What an op made of a document.
 #[derive(Debug)]
@@ -93,8 +94,8 @@ pub(super) fn trial_at(name: &str, toml: &str, text: &str, url: Option<&str>) ->
     trial
 }
 
-/// Runs the op `name` over a batch, for what it does on the way.
-pub(super) fn run(name: &str, toml: &str, batch: &Batch) {
+/// Runs the op `name` over a batch; tells how often it had words split.
+pub(super) fn splits(name: &str, toml: &str, batch: &Batch) -> u64 {
     let entry = find(name).unwrap();
     let settings = (entry.from_toml)(toml::de::Deserializer::parse(toml).unwrap()).unwrap();
     let (assets, columns) = (Assets::default(), Columns::default());
@@ -105,7 +106,9 @@ pub(super) fn run(name: &str, toml: &str, batch: &Batch) {
     let names = settings.signals(&columns).unwrap();
     let mut columns: Vec<SignalColumn> =
         names.iter().map(|(_, kind)| SignalColumn::new(*kind, 1)).collect();
+    let before = SPLITS.get();
     op.run(batch, &[0], None, &mut columns);
+    SPLITS.get() - before
 }
 
 /// The error of building the op `name` with the settings `toml`.
