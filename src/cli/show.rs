@@ -102,10 +102,10 @@ pub(super) fn csv(header: &[String], rows: &[Vec<Value>]) -> String {
         other => field(&other.to_string()),
     };
     let mut text = header.iter().map(|name| field(name)).collect::<Vec<_>>().join(",");
-    text.push_str("\r\n");
+    text.push('\n');
     for row in rows {
         text.push_str(&row.iter().map(cell).collect::<Vec<_>>().join(","));
-        text.push_str("\r\n");
+        text.push('\n');
     }
     text
 }
@@ -132,6 +132,6 @@ mod tests {
         let header = ["name".to_owned(), "n".to_owned()];
         let rows = [vec![json!("ä,b"), json!(7)], vec![json!(null), json!(1234)]];
         assert_eq!(table(&header, &rows), "name     n\nä,b      7\n      1234\n");
-        assert_eq!(csv(&header, &rows), "name,n\r\n\"ä,b\",7\r\n,1234\r\n");
+        assert_eq!(csv(&header, &rows), "name,n\n\"ä,b\",7\n,1234\n");
     }
 }
