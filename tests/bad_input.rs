@@ -322,10 +322,10 @@ fn odd_texts_pass_through_every_op() {
             .map(|op| op.name)
             .filter(|name| !["length", "join", "exact-dedup"].contains(name)),
     );
-    let stages: String = annotate
+    let stages: Vec<String> = annotate
         .map(|op| format!("[[stage]]\nop = \"{op}\"\naction = \"annotate\"\n{}", settings(op)))
         .collect();
-    let other: String = ["datatrove", "dclm"]
+    let other: Vec<String> = ["datatrove", "dclm"]
         .iter()
         .flat_map(|dialect| {
             ["gopher-quality", "gopher-repetition", "c4-quality"].map(|op| {
@@ -335,7 +335,7 @@ fn odd_texts_pass_through_every_op() {
             })
         })
         .collect();
-    let pipeline = pipeline(&lab, &lab.text("odd.jsonl"), &format!("{stages}{other}"));
+    let pipeline = pipeline(&lab, &lab.text("odd.jsonl"), &(stages.concat() + &other.concat()));
     succeed(&["run", &pipeline, "--out", &lab.text("out")]);
     let rows = ledger(&lab.path("out"));
     assert_eq!(rows.len(), texts.len());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Lab, assert_same, sample, succeed, tamis, write_scores};
 
 /// Many small splits of every format, broken files among them, with three exchanges (one of them a
-/// join), an audit sample, dropped texts kept, and stages in order of cost.
+/// join), texts that stages change, an audit sample, dropped texts kept, and stages in order of cost.
 fn pipeline(lab: &Lab) -> String {
     let scores = lab.path("scores");
     std::fs::create_dir_all(&scores).unwrap();
@@ -59,6 +59,22 @@ only = ["web"]
 [[stage]]
 op = "language"
 keep = ["en", "de"]
+
+[[stage]]
+op = "normalize"
+
+[[stage]]
+op = "c4-quality"
+min_sentences = 1
+min_words_per_line = 2
+
+[[stage]]
+op = "sample"
+fraction = 0.9
+
+[[stage]]
+op = "gopher-repetition"
+max_top_2gram = 0.5
 
 [[stage]]
 op = "gopher-quality"

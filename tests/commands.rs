@@ -45,7 +45,7 @@ fn every_recipe_does_what_its_tests_say() {
 #[test]
 fn every_preset_is_settings_of_its_ops() {
     let lab = Lab::new();
-    let mut stages = String::new();
+    let mut stages = Vec::new();
     let mut presets = 0;
     for entry in std::fs::read_dir(root().join("pipelines/presets")).unwrap() {
         let path = entry.unwrap().path();
@@ -55,13 +55,14 @@ fn every_preset_is_settings_of_its_ops() {
         presets += 1;
         for op in ["language", "gopher-repetition", "fineweb-quality", "gopher-quality"] {
             let (name, path) = (path.file_stem().unwrap().display(), path.display().to_string());
-            stages +=
-                &format!("[[stage]]\nop = \"{op}\"\nname = \"{op}-{name}\"\npreset = {path:?}\n");
+            stages.push(format!(
+                "[[stage]]\nop = \"{op}\"\nname = \"{op}-{name}\"\npreset = {path:?}\n"
+            ));
         }
     }
     assert!(presets >= 20, "{presets}");
     let source = format!("[[source]]\nname = \"a\"\npath = {:?}\n", sample("plain/zen-en.txt"));
-    let pipeline = lab.write("p.toml", format!("name = \"presets\"\n{source}{stages}"));
+    let pipeline = lab.write("p.toml", format!("name = \"presets\"\n{source}{}", stages.concat()));
     succeed(&["check", &pipeline]);
 }
 

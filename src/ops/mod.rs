@@ -125,7 +125,7 @@ pub struct Document<'a> {
 }
 
 /// What an op says of one document beside its decision: signals, by their index in the op's list
-/// of [`Signal`]s, and a new text where it edits.
+/// of signals, and a new text where it edits.
 #[derive(Default)]
 pub struct Row<'a> {
     values: Vec<Option<SignalValue<'a>>>,

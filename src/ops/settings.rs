@@ -46,9 +46,9 @@ pub struct BuildContext<'a> {
 /// The columns that a stage can read: kept metadata, then signals of the stages before.
 #[derive(Debug, Clone, Default)]
 pub struct Columns {
-    /// Kept fields, in the order of [`Batch::metadata`].
+    /// Kept fields, in the order of [`Batch::metadata`](crate::document::Batch::metadata).
     pub metadata: Vec<String>,
-    /// `(<stage>.<signal>, type)`, in the order of [`Batch::signals`].
+    /// `(<stage>.<signal>, type)`, in the order of [`Batch::signals`](crate::document::Batch::signals).
     pub signals: Vec<(String, SignalType)>,
 }
 
@@ -202,7 +202,7 @@ impl<T: Settings> AnySettings for T {
 type ParseToml =
     for<'de> fn(toml::de::Deserializer<'de>) -> Result<Box<dyn AnySettings>, toml::de::Error>;
 
-/// A row of [`OPS`].
+/// A row of [`OPS`](super::OPS).
 pub struct OpEntry {
     /// See [`Settings::NAME`].
     pub name: &'static str,
