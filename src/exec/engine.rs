@@ -8,7 +8,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::ExecError;
 use crate::config::stage::Action;
 use crate::model::Assets;
-use crate::ops::{self, BuildContext, Columns, Condition, Op, OpError};
+use crate::ops::{BuildContext, Columns, Condition, Op, OpError};
 use crate::plan::{Plan, PlanStage};
 use crate::store::Store;
 use crate::tokens::tokenizer::Tokenizer;
@@ -165,12 +165,8 @@ fn build(
     columns: &Columns,
     plan: &Plan,
 ) -> Result<BuiltStage, OpError> {
-    let unknown = |reason: String| OpError::Setting { key: "op", reason };
-    let entry = ops::find(&stage.op)
-        .ok_or_else(|| unknown(format!("this version of tamis has no op `{}`", stage.op)))?;
-    let settings = (entry.from_json)(stage.settings.clone())
-        .map_err(|error| unknown(format!("the plan's settings do not read: {error}")))?;
-    let op = settings.build(&BuildContext { assets, columns, seed: plan.seed })?;
+    let context = BuildContext { assets, columns, seed: plan.seed };
+    let op = stage.typed_settings()?.build(&context)?;
     let when = stage.when.as_deref().map(|sql| Condition::compile(sql, columns)).transpose()?;
     Ok(BuiltStage {
         name: stage.name.clone(),

@@ -6,7 +6,7 @@ use super::engine::{Engine, Resources};
 use super::records::Records;
 use crate::config::outcome::LedgerDetail;
 use crate::model::Assets;
-use crate::ops::{AnySettings, OpError, find};
+use crate::ops::OpError;
 use crate::plan::{Plan, PlanStage};
 use crate::read::split::Split;
 use crate::store::Store;
@@ -16,20 +16,8 @@ const SPLITS: usize = 8;
 const RECORDS: u64 = 2048;
 const SHARE: f64 = 0.25;
 
-/// A stage of a plan that cannot be run by this program.
-pub(crate) type StageError = ExecError;
-
-/// The settings of a plan's stage.
-pub(crate) fn settings(stage: &PlanStage) -> Result<Box<dyn AnySettings>, StageError> {
-    let unknown = |reason: String| failed(stage, OpError::Setting { key: "op", reason });
-    let entry = find(&stage.op)
-        .ok_or_else(|| unknown(format!("this version of tamis has no op `{}`", stage.op)))?;
-    (entry.from_json)(stage.settings.clone())
-        .map_err(|error| unknown(format!("the plan's settings do not read: {error}")))
-}
-
 /// What an op said, with the stage's name.
-pub(crate) fn failed(stage: &PlanStage, source: OpError) -> StageError {
+pub(crate) fn failed(stage: &PlanStage, source: OpError) -> ExecError {
     ExecError::Stage { stage: stage.name.clone(), source }
 }
 

@@ -22,6 +22,7 @@ use crate::config::stage::Action;
 use crate::config::tokens::ShardFormat;
 use crate::document::{DocumentId, SignalType};
 use crate::exchange::Cuts;
+use crate::ops::{self, AnySettings, OpError};
 use crate::read::split::Split;
 use crate::read::{Fields, Piece};
 use crate::store::{Store, StoreError};
@@ -106,6 +107,20 @@ pub struct PlanStage {
     pub table: Option<PlanTable>,
     /// Its bit in [`Batch::modified`](crate::document::Batch::modified), where it may change texts.
     pub edit: Option<u8>,
+}
+
+impl PlanStage {
+    /// The settings, as the op's own type.
+    ///
+    /// # Errors
+    /// When this program has no such op, or the op no such settings.
+    pub fn typed_settings(&self) -> Result<Box<dyn AnySettings>, OpError> {
+        let unknown = |reason: String| OpError::Setting { key: "op", reason };
+        let entry = ops::find(&self.op)
+            .ok_or_else(|| unknown(format!("this version of tamis has no op `{}`", self.op)))?;
+        (entry.from_json)(self.settings.clone())
+            .map_err(|error| unknown(format!("the plan's settings do not read: {error}")))
+    }
 }
 
 /// An external table as tasks see it.

@@ -7,7 +7,7 @@
 
 use super::Plan;
 use super::lower::LowerError;
-use crate::exec::sample;
+use crate::exec::{ExecError, sample};
 use crate::model::Assets;
 use crate::ops::{Columns, Expression, find};
 use crate::read::split::Split;
@@ -44,11 +44,11 @@ pub(super) fn by_cost(
 }
 
 /// For each stage the stages whose signals its `when` or its settings read.
-fn dependencies(plan: &Plan) -> Result<Vec<Vec<usize>>, sample::StageError> {
+fn dependencies(plan: &Plan) -> Result<Vec<Vec<usize>>, ExecError> {
     let mut columns = Columns { metadata: plan.metadata.clone(), signals: Vec::new() };
     let mut needs = Vec::new();
     for stage in &plan.stages {
-        let settings = sample::settings(stage)?;
+        let settings = stage.typed_settings().map_err(|e| sample::failed(stage, e))?;
         let mut own = Vec::new();
         for sql in settings.conditions().into_iter().chain(stage.when.as_deref()) {
             let read = Expression::compile(sql, &columns).map_err(|e| sample::failed(stage, e))?;

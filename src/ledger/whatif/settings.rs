@@ -83,7 +83,7 @@ pub(super) fn changed(
             .map(|(full, _)| (full.strip_prefix(&prefix).unwrap_or(full).to_owned(), full.clone()));
         stages.push(Changed {
             index,
-            old: sample::settings(stage)?,
+            old: stage.typed_settings().map_err(|e| sample::failed(stage, e))?,
             new,
             columns: names.collect(),
         });
