@@ -118,7 +118,7 @@ impl Stage {
         let span = match error {
             OpError::Setting { key, .. } => self.spans.of(key),
             OpError::Asset(_) => self.spans.of("model"),
-            OpError::Sql { .. } => self.spans.of("sql"),
+            OpError::Sql { .. } | OpError::Exchange(_) => self.spans.of("sql"),
         };
         ConfigError::new(format!("stage `{}`: {error}", self.name), span)
     }

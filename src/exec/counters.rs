@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::Reason;
+use crate::ops::Figures;
 
 /// What one stage did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub struct StageCounts {
     pub bytes: u64,
     /// Time spent in it, over all threads, in nanoseconds.
     pub nanos: u64,
+    /// What else there is to say of an exchange.
+    #[serde(default, skip_serializing_if = "Figures::is_empty")]
+    pub figures: Figures,
 }
 
 /// What a task, a phase or a whole run did.
@@ -61,6 +65,7 @@ impl Counters {
             stage.seen += counts.seen;
             stage.bytes += counts.bytes;
             stage.nanos += counts.nanos;
+            stage.figures.add(&counts.figures);
             add_map(&mut stage.dropped, &counts.dropped);
         }
         self.train_tokens += other.train_tokens;

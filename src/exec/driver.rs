@@ -21,6 +21,9 @@ use crate::store::Store;
 pub(super) struct PhaseOutputs {
     /// Spool files by split.
     pub spool: Vec<String>,
+    /// Rows of each split.
+    #[serde(default)]
+    pub rows: Vec<u64>,
     /// Exchange files by task.
     pub exchange: Vec<String>,
 }
@@ -126,7 +129,10 @@ pub fn run(
             totals.add(&manifest.counters);
             for output in manifest.outputs {
                 match output.role {
-                    Role::Spool => outputs.spool.push(output.written.path),
+                    Role::Spool => {
+                        outputs.spool.push(output.written.path);
+                        outputs.rows.push(output.rows);
+                    }
                     Role::Exchange => outputs.exchange.push(output.written.path),
                     _ => {}
                 }
@@ -246,7 +252,10 @@ fn reads(kind: &PhaseKind, from: usize) -> bool {
         PhaseKind::Flow { input: FlowInput::Spool { documents, verdicts, .. }, .. } => {
             from == *documents || from == *verdicts
         }
-        PhaseKind::Meet { from: source, table, .. } => from == *source || *table == Some(from),
+        PhaseKind::Send { documents, answers, .. } => from == *documents || from == *answers,
+        PhaseKind::Meet { from: source, documents, table, .. } => {
+            from == *source || from == *documents || *table == Some(from)
+        }
         PhaseKind::Shard { from: source, .. } => from == *source,
     }
 }

@@ -165,7 +165,8 @@ fn build(
     columns: &Columns,
     plan: &Plan,
 ) -> Result<BuiltStage, OpError> {
-    let context = BuildContext { assets, columns, seed: plan.seed };
+    let sources: Vec<String> = plan.sources.iter().map(|source| source.name.clone()).collect();
+    let context = BuildContext { assets, columns, seed: plan.seed, sources: &sources };
     let op = stage.typed_settings()?.build(&context)?;
     let when = stage.when.as_deref().map(|sql| Condition::compile(sql, columns)).transpose()?;
     Ok(BuiltStage {

@@ -1,5 +1,7 @@
 //! The task of a flow phase: documents of one split pass through the stages between two exchanges.
 
+use super::ExecError;
+use super::answers::Answers;
 use super::counters::{Counters, count};
 use super::documents::DocumentsWriter;
 use super::engine::Engine;
@@ -9,11 +11,12 @@ use super::rejected::RejectedWriter;
 use super::spool::{SpoolReader, SpoolWriter, held_texts};
 use super::stream;
 use super::task::Inputs;
-use super::{ExecError, meet};
 use crate::config::outcome::Rejected;
-use crate::document::{Batch, Cluster, Verdict};
-use crate::exchange::{Cuts, ExchangeWriter, KEY_BYTES, Merge, Record};
+use crate::document::{Batch, Verdict};
+use crate::exchange::Record;
+use crate::exchange::{Cuts, ExchangeWriter};
 use crate::ledger::LedgerWriter;
+use crate::ops::Outbox;
 use crate::plan::{FlowInput, FlowOutput};
 use crate::read::split::Split;
 use crate::tokens::{self, TokenBatch};
@@ -34,7 +37,7 @@ pub(super) struct Flow<'a> {
 /// A batch that went through the stages.
 struct Processed {
     batch: Batch,
-    keys: Vec<(usize, u128)>,
+    sent: Outbox,
     tokens: Option<TokenBatch>,
     counters: Counters,
 }
@@ -52,19 +55,35 @@ impl Flow<'_> {
                 let store = &self.engine.store;
                 let spool = inputs.spool.get(self.index as usize).map_or("", String::as_str);
                 let mut spool = SpoolReader::open(store, spool, &self.engine.plan)?;
-                let scratch = format!("{}.verdicts", self.work);
-                let merge = Merge::open(store, &inputs.exchange, self.index, &scratch)?;
-                let mut verdicts = Verdicts::new(merge)?;
+                let scratch = format!("{}.answers", self.work);
+                let mut answers = Answers::open(store, inputs, self.index, &scratch)?;
                 let mut judged = Counters::default();
                 let mut result = self.stream(|| {
                     let Some(mut batch) = spool.next()? else { return Ok(None) };
-                    verdicts.join(self, *stage, &mut batch, &mut judged)?;
+                    let found = answers.of(&batch)?;
+                    self.conclude(*stage, &mut batch, &found, &mut judged)?;
                     Ok(Some(batch))
                 })?;
-                verdicts.merge.remove_scratch()?;
+                answers.close()?;
                 result.1.add(&judged);
                 Ok(result)
             }
+        }
+    }
+
+    /// The end of the stage that the documents were put aside for.
+    fn conclude(
+        &self,
+        stage: usize,
+        batch: &mut Batch,
+        found: &[(usize, Record)],
+        counters: &mut Counters,
+    ) -> Result<(), ExecError> {
+        let (engine, source) = (self.engine, self.split.source);
+        if engine.join_op(stage).is_some() {
+            engine.joined(stage, source, batch, found, counters)
+        } else {
+            engine.conclude(stage, (source, self.index), batch, found, counters)
         }
     }
 
@@ -102,11 +121,12 @@ impl Flow<'_> {
             }
         }
         engine.run_stages(self.stages.clone(), self.split.source, &mut batch, &mut counters)?;
-        let mut keys = Vec::new();
+        let mut sent = Outbox::default();
         let mut tokens = None;
         match self.output {
             FlowOutput::Exchange { stage, .. } => {
-                keys = engine.keys(*stage, self.split.source, &batch, &mut counters)?;
+                let place = (self.split.source, self.index);
+                sent = engine.send(*stage, place, &batch, &mut counters)?;
                 batch.texts = held_texts(&batch, engine.plan.rejected);
             }
             FlowOutput::Final { .. } => {
@@ -126,59 +146,7 @@ impl Flow<'_> {
                 }
             }
         }
-        Ok(Processed { batch, keys, tokens, counters })
-    }
-}
-
-/// The verdicts of an exchange for one split, joined to its rows in order.
-struct Verdicts {
-    merge: Merge,
-    head: Record,
-    open: bool,
-}
-
-impl Verdicts {
-    fn new(mut merge: Merge) -> Result<Self, ExecError> {
-        let mut head = Record::default();
-        let open = merge.next_into(&mut head)?;
-        Ok(Self { merge, head, open })
-    }
-
-    fn join(
-        &mut self,
-        flow: &Flow<'_>,
-        stage: usize,
-        batch: &mut Batch,
-        counters: &mut Counters,
-    ) -> Result<(), ExecError> {
-        let engine = flow.engine;
-        let joins = engine.join_op(stage).is_some();
-        let mut found = Vec::new();
-        let end = batch.first_row + batch.len() as u64;
-        while self.open {
-            let row = u64::from(meet::row(&self.head));
-            if row >= end {
-                break;
-            }
-            // Sorted by row, so none lies before the batch; checked since a damaged file might.
-            if let Some(row) = row.checked_sub(batch.first_row)
-                && let Ok(row) = usize::try_from(row)
-            {
-                if joins {
-                    found.push((row, std::mem::take(&mut self.head.payload)));
-                } else {
-                    let verdict = meet::Verdict::decode(&self.head)?;
-                    batch.clusters[row] =
-                        Some(Cluster { id: verdict.cluster, copies: verdict.copies });
-                    engine.judge(stage, row, (verdict.nth, verdict.copies), batch, counters);
-                }
-            }
-            self.open = self.merge.next_into(&mut self.head)?;
-        }
-        if joins {
-            engine.joined(stage, flow.split.source, batch, &found, counters)?;
-        }
-        Ok(())
+        Ok(Processed { batch, sent, tokens, counters })
     }
 }
 
@@ -247,12 +215,8 @@ impl Sink {
         match self {
             Self::Exchange { spool, keys, records } => {
                 spool.push(batch)?;
-                for &(row, key) in &processed.keys {
-                    let place = meet::place(flow.index, batch.first_row + row as u64)?;
-                    let mut record = [0; KEY_BYTES];
-                    record[..16].copy_from_slice(&key.to_be_bytes());
-                    record[16..].copy_from_slice(&place);
-                    keys.push(record, &[])?;
+                for (key, payload) in processed.sent.records() {
+                    keys.push(*key, payload)?;
                     *records += 1;
                 }
                 Ok(())

@@ -121,7 +121,7 @@ pub(crate) fn merge(
 }
 
 /// The row that a record under `(split, row)` is about.
-pub(crate) use super::meet::row;
+pub(crate) use super::answers::row;
 
 fn place(key: &Key) -> [u8; 8] {
     let mut place = [0; 8];
@@ -192,13 +192,13 @@ impl Engine {
     }
 
     /// Gives the rows of a batch the values they met, and drops those without where the stage says
-    /// so. `found` holds `(row, values)` in row order.
+    /// so. `found` holds them in row order.
     pub(super) fn joined(
         &self,
         index: usize,
         source: u32,
         batch: &mut Batch,
-        found: &[(usize, Vec<u8>)],
+        found: &[(usize, Record)],
         counters: &mut super::counters::Counters,
     ) -> Result<(), ExecError> {
         let Some(stage) = &self.stages[index] else { return Ok(()) };
@@ -209,8 +209,8 @@ impl Engine {
         let mut next = found.iter().peekable();
         for row in asked {
             joined.pad(row, |_| false);
-            if let Some((_, values)) = next.next_if(|(found, _)| *found == row) {
-                joined.push(row, values)?;
+            if let Some((_, record)) = next.next_if(|(found, _)| *found == row) {
+                joined.push(row, &record.payload)?;
             } else {
                 joined.pad(row + 1, |_| true);
                 missing.push(row);

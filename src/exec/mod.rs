@@ -4,6 +4,7 @@
 //! thread, the fused stages on all cores, an ordered sink. It ends with one atomic put of its
 //! [`manifest`]. [`driver::run`] is the one loop over phases, whatever [`crate::cluster`] runs them.
 
+mod answers;
 pub mod counters;
 mod documents;
 pub mod driver;
@@ -16,6 +17,7 @@ mod parquet_file;
 pub(crate) mod records;
 mod rejected;
 pub(crate) mod sample;
+mod send;
 mod spool;
 mod stages;
 mod stream;

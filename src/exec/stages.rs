@@ -8,10 +8,12 @@ use arrow::array::{Array, StringBuilder, new_null_array};
 use super::ExecError;
 use super::counters::{Counters, count};
 use super::engine::{BuiltStage, Engine};
+use super::send::Sending;
 use crate::config::outcome::LedgerDetail;
 use crate::config::stage::Action;
 use crate::document::{Batch, SignalColumn, Verdict};
-use crate::ops::{self, Decision, Edits, Op, Outcome};
+use crate::exchange::Record;
+use crate::ops::{Concluded, Decision, Edits, Op, OpError, Outbox, Outcome, Participants};
 use crate::text::Analysis;
 
 impl Engine {
@@ -88,51 +90,116 @@ impl Engine {
         Ok(())
     }
 
-    /// The keys that an exchange stage sends for a batch, by row.
-    pub(super) fn keys(
+    /// What an exchange or a join stage sends first for the documents of a batch.
+    pub(super) fn send(
         &self,
         index: usize,
-        source: u32,
+        (source, split): (u32, u32),
         batch: &Batch,
         counters: &mut Counters,
-    ) -> Result<Vec<(usize, u128)>, ExecError> {
-        let Some(stage) = &self.stages[index] else { return Ok(Vec::new()) };
+    ) -> Result<Outbox, ExecError> {
+        let mut out = Outbox::default();
+        let Some(stage) = &self.stages[index] else { return Ok(out) };
         let start = Instant::now();
         let mut rows = stage.scope(source, batch)?;
-        let key = |row: usize| match &stage.op {
-            Op::Exchange(op) => op.key(ops::document(batch, row, self.url)),
-            Op::Join(op) => op.hash(batch, row, self.url),
-            Op::Document(_) | Op::Partition(_) => None,
-        };
         if matches!(stage.op, Op::Exchange(_)) {
             // A dropped document of the audit sample never meets others.
             rows.retain(|&row| batch.verdicts[row].is_kept());
         }
-        let keys = rows.iter().filter_map(|&row| Some((row, key(row)?))).collect();
+        let documents = self.participants(batch, &rows, (source, split), &[]);
+        let sent = match &stage.op {
+            Op::Exchange(op) => op.send(0, &documents, &mut out),
+            Op::Join(op) => op.send(&documents, &mut out),
+            Op::Document(_) | Op::Partition(_) => Ok(()),
+        };
+        sent.map_err(|error| self.stage_error(index, error))?;
         let counts = counters.stages.entry(index).or_default();
         counts.seen += rows.len() as u64;
         counts.bytes += rows.iter().map(|&row| batch.text(row).len() as u64).sum::<u64>();
         counts.nanos += u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Ok(keys)
+        Ok(out)
     }
 
-    /// What an exchange stage decides about the `nth` of `copies` documents of a cluster.
-    pub(super) fn judge(
+    /// What an exchange stage sends in a later step.
+    pub(super) fn send_again(
         &self,
-        index: usize,
-        row: usize,
-        (nth, copies): (u32, u32),
-        batch: &mut Batch,
-        counters: &mut Counters,
-    ) {
+        sending: Sending,
+        source: u32,
+        batch: &Batch,
+        answers: &[(usize, Record)],
+    ) -> Result<Outbox, ExecError> {
+        let Sending { stage: index, step, split, .. } = sending;
+        let mut out = Outbox::default();
         if let Some(stage) = &self.stages[index]
             && let Op::Exchange(op) = &stage.op
         {
-            let decision = op.decide(nth, copies);
+            let mut rows = stage.scope(source, batch)?;
+            rows.retain(|&row| batch.verdicts[row].is_kept());
+            let documents = self.participants(batch, &rows, (source, split), answers);
+            op.send(step, &documents, &mut out).map_err(|error| self.stage_error(index, error))?;
+        }
+        Ok(out)
+    }
+
+    /// Lets an exchange stage decide about the documents of a batch, with the answers they got.
+    pub(super) fn conclude(
+        &self,
+        index: usize,
+        (source, split): (u32, u32),
+        batch: &mut Batch,
+        answers: &[(usize, Record)],
+        counters: &mut Counters,
+    ) -> Result<(), ExecError> {
+        let Some(stage) = &self.stages[index] else { return Ok(()) };
+        let Op::Exchange(op) = &stage.op else { return Ok(()) };
+        let start = Instant::now();
+        let mut rows = stage.scope(source, batch)?;
+        rows.retain(|&row| batch.verdicts[row].is_kept());
+        self.grow_signals(batch, index + 1);
+        let mut signals: Vec<SignalColumn> =
+            stage.kinds.iter().map(|kind| SignalColumn::new(*kind, batch.len())).collect();
+        let documents = self.participants(batch, &rows, (source, split), answers);
+        let Concluded { outcome, clusters } = op
+            .conclude(&documents, &mut signals)
+            .map_err(|error| self.stage_error(index, error))?;
+        let slots = &mut batch.signals[self.plan.stages[index].signals.clone()];
+        for (slot, column) in slots.iter_mut().zip(signals) {
+            *slot = column.finish();
+        }
+        for (row, cluster) in clusters {
+            batch.clusters[row] = Some(cluster);
+        }
+        let counts = counters.stages.entry(index).or_default();
+        for (&row, &decision) in rows.iter().zip(&outcome.decisions) {
             decide(stage, index, row, decision, batch, self.plan.ledger);
             if let Verdict::Dropped { reason, .. } = batch.verdicts[row] {
-                count(&mut counters.stages.entry(index).or_default().dropped, reason);
+                count(&mut counts.dropped, reason);
             }
+        }
+        if let (Some(bit), Action::Drop) = (self.plan.stages[index].edit, stage.action) {
+            edit(batch, bit, &outcome.edits);
+        }
+        counts.nanos += u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    fn participants<'a>(
+        &'a self,
+        batch: &'a Batch,
+        rows: &'a [usize],
+        (source, split): (u32, u32),
+        answers: &'a [(usize, Record)],
+    ) -> Participants<'a> {
+        let source_name = &self.plan.sources[source as usize].name;
+        Participants { batch, rows, url: self.url, split, source, source_name, answers }
+    }
+
+    /// What the op of a stage said, as an error of the task: trouble with the storage may pass, the
+    /// rest will not.
+    pub(super) fn stage_error(&self, index: usize, error: OpError) -> ExecError {
+        match error {
+            OpError::Exchange(error) => ExecError::Exchange(error),
+            source => ExecError::Stage { stage: self.plan.stages[index].name.clone(), source },
         }
     }
 }

@@ -7,8 +7,10 @@ use super::counters::Counters;
 use super::driver::PhaseOutputs;
 use super::engine::Engine;
 use super::flow::Flow;
+use super::join;
 use super::manifest::{Manifest, Output};
-use super::{join, meet};
+use super::meet::{self, Meeting};
+use super::send::{self, Sending};
 use crate::plan::{FlowInput, PhaseKind, load_split};
 use crate::tokens::shard;
 
@@ -17,6 +19,8 @@ use crate::tokens::shard;
 pub(super) struct Inputs {
     /// Spool files by split.
     pub spool: Vec<String>,
+    /// Rows of each split.
+    pub rows: Vec<u64>,
     /// Exchange files.
     pub exchange: Vec<String>,
 }
@@ -32,21 +36,33 @@ pub fn run_task(engine: &Engine, phase: usize, index: u32) -> Result<Manifest, E
     let spec = &engine.plan.phases[phase];
     let work = format!("{}/{index:06}-{}", spec.work(phase), engine.attempt());
     let load = |from: usize| PhaseOutputs::load(store, &engine.plan.phases[from], from);
+    let set_aside = |documents: usize, answers: usize| -> Result<Inputs, ExecError> {
+        let PhaseOutputs { spool, rows, .. } = load(documents)?;
+        Ok(Inputs { spool, rows, exchange: load(answers)?.exchange })
+    };
     let (outputs, counters): (Vec<Output>, Counters) = match &spec.kind {
         PhaseKind::Flow { input, stages, output } => {
             let inputs = match input {
                 FlowInput::Source => Inputs::default(),
-                FlowInput::Spool { documents, verdicts, .. } => {
-                    Inputs { spool: load(*documents)?.spool, exchange: load(*verdicts)?.exchange }
-                }
+                FlowInput::Spool { documents, verdicts, .. } => set_aside(*documents, *verdicts)?,
             };
             let split = load_split(store, index)?;
             let stages = stages.clone();
             Flow { engine, input, stages, output, split, index, work }.run(&inputs)?
         }
-        PhaseKind::Meet { from, table: None, .. } => {
-            let inputs = Inputs { spool: Vec::new(), exchange: load(*from)?.exchange };
-            (meet::run(engine, index, &inputs, &work)?, Counters::default())
+        PhaseKind::Send { stage, step, documents, answers, cuts } => {
+            let inputs = set_aside(*documents, *answers)?;
+            let sending = Sending { stage: *stage, step: *step, split: index, cuts: *cuts };
+            send::run(engine, sending, &inputs, &work)?
+        }
+        PhaseKind::Meet { stage, step, from, documents, table: None, cuts } => {
+            let inputs = Inputs {
+                exchange: load(*from)?.exchange,
+                rows: load(*documents)?.rows,
+                spool: Vec::new(),
+            };
+            let meeting = Meeting { stage: *stage, step: *step, part: index, cuts: *cuts };
+            meet::run(engine, meeting, &inputs, &work)?
         }
         PhaseKind::Meet { from, table: Some(table), .. } => {
             let (keys, rows) = (load(*from)?.exchange, load(*table)?.exchange);

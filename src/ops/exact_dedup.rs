@@ -4,35 +4,42 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{BuildContext, Decision, Document, ExchangeOp, Op, OpError, OpKind, Settings};
-use crate::document::{Reason, Signal};
+use super::{
+    BuildContext, Clusters, Columns, Concluded, Decision, Document, ExchangeOp, Expression, Keep,
+    MeetTask, Membership, Op, OpError, OpKind, Outbox, Participants, Ranking, Scope, Settings,
+    Step, Target,
+};
+use crate::document::{Reason, Signal, SignalColumn, SignalType};
+use crate::exchange::KEY_BYTES;
+use crate::text::WordKind;
 
-/// Drops every document whose text (or URL) an earlier document already has.
+/// Drops every document whose text (or URL, or anything SQL can name) another document already has.
 ///
 /// Documents meet by the 128-bit [xxh3](https://xxhash.com) of their key, over all sources and
-/// files. The first in document order survives: source order in the file, then path, then record.
-/// At 10¹² documents the chance that any two different keys collide is about 10⁻¹⁵. The ledger shows
-/// the cluster and its number of copies for each member.
+/// files. The first in document order survives, unless `keep` says otherwise: source order in the
+/// file, then path, then record. At 10¹² documents the chance that any two different keys collide is
+/// about 10⁻¹⁵. With `action = "annotate"` nothing is dropped, and `cluster` and `copies` say what
+/// belongs together, for keeping counts or rehydration.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ExactDedup {
-    /// What must be equal.
-    pub by: Key,
-}
-
-/// What [`ExactDedup`] compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Key {
-    /// The text, byte for byte.
-    Text,
-    /// The `url` field; documents without one are all kept.
-    Url,
+    /// What must be equal: `text`, byte for byte; `normalized-text`, the words of the text
+    /// ([UAX #29](https://www.unicode.org/reports/tr29/)) in lower case, whatever stands between them;
+    /// else a kept field, a signal, or SQL over them, such as `url` or `LOWER(title)`. Documents where
+    /// that is null are all kept.
+    pub by: String,
+    /// Which document of several is kept: `"first"`, `"last"`, `{ highest = "SQL" }`,
+    /// `{ lowest = "SQL" }`.
+    pub keep: Keep,
+    /// Which documents can be duplicates of each other.
+    pub scope: Scope,
+    /// Sources whose documents are never dropped. Others are dropped in their favour as ever.
+    pub exempt: Vec<String>,
 }
 
 impl Default for ExactDedup {
     fn default() -> Self {
-        Self { by: Key::Text }
+        Self { by: "text".to_owned(), keep: Keep::First, scope: Scope::Run, exempt: Vec::new() }
     }
 }
 
@@ -40,61 +47,185 @@ const DUPLICATE: Reason = Reason::new("duplicate");
 
 impl Settings for ExactDedup {
     const NAME: &'static str = "exact-dedup";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const KIND: OpKind = OpKind::Exchange;
-    const SIGNALS: &'static [Signal] = &[];
+    const SIGNALS: &'static [Signal] = &[
+        Signal {
+            name: "cluster",
+            kind: SignalType::Text,
+            about: "key that several documents share, in hexadecimal; null where it is the only one",
+        },
+        Signal {
+            name: "copies",
+            kind: SignalType::Int,
+            about: "documents with the key, this one included; null where there is no key",
+        },
+    ];
     const REASONS: &'static [Reason] = &[DUPLICATE];
 
+    fn steps(&self) -> &'static [Step] {
+        &[Step::Send, Step::Meet(Target::Documents)]
+    }
+
+    fn conditions(&self) -> Vec<&str> {
+        let by = Some(self.by.as_str()).filter(|by| !matches!(*by, "text" | "normalized-text"));
+        by.into_iter().chain(self.keep.sql()).collect()
+    }
+
     fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError> {
-        if self.by == Key::Url && !context.columns.metadata.iter().any(|field| field == "url") {
-            return Err(OpError::Setting {
-                key: "by",
-                reason: "no source keeps a `url`; add it to `keep_fields`".to_owned(),
-            });
-        }
-        Ok(Op::Exchange(Box::new(self.clone())))
+        let by = match self.by.as_str() {
+            "text" => Key::Text,
+            "normalized-text" => Key::Normalized,
+            sql => Key::sql(sql, context.columns)?,
+        };
+        Ok(Op::Exchange(Box::new(Exact {
+            by,
+            keep: self.keep.build(context)?,
+            scope: self.scope,
+            exempt: context.exempt(&self.exempt)?,
+        })))
     }
 }
 
-impl ExchangeOp for ExactDedup {
-    fn key(&self, document: Document<'_>) -> Option<u128> {
-        match self.by {
-            Key::Text => Some(xxh3_128(document.text.as_bytes())),
-            Key::Url => document.url.map(|url| xxh3_128(url.as_bytes())),
-        }
-    }
+/// What is compared, ready to be hashed.
+enum Key {
+    Text,
+    Normalized,
+    Sql(Expression, SignalType),
+}
 
-    fn decide(&self, nth: u32, _copies: u32) -> Decision {
-        if nth == 0 { Decision::Keep } else { Decision::Drop(DUPLICATE) }
+impl Key {
+    fn sql(sql: &str, columns: &Columns) -> Result<Self, OpError> {
+        let wrong = |reason| OpError::Setting { key: "by", reason };
+        if sql == "url" && !columns.metadata.iter().any(|field| field == "url") {
+            return Err(wrong("no source keeps a `url`; add it to `keep_fields`".to_owned()));
+        }
+        let expression = Expression::compile(sql, columns).map_err(|error| {
+            let error = error.to_string().replace("sql: ", "");
+            wrong(format!("neither `text` nor `normalized-text` nor SQL that works: {error}"))
+        })?;
+        let kind = expression.signal_type()?;
+        Ok(Self::Sql(expression, kind))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::DocumentId;
-    use crate::text::Analysis;
+/// The op.
+struct Exact {
+    by: Key,
+    keep: Ranking,
+    scope: Scope,
+    exempt: Vec<u32>,
+}
 
-    #[test]
-    fn the_first_survives_and_equal_texts_share_a_key() {
-        let analysis = Analysis::default();
-        let op = ExactDedup::default();
-        let of =
-            |text| op.key(Document { text, analysis: &analysis, url: None, id: DocumentId(0) });
-        assert_eq!(of("same"), of("same"));
-        assert_ne!(of("same"), of("same "));
-        assert_eq!(op.decide(0, 3), Decision::Keep);
-        assert_eq!(op.decide(1, 3), Decision::Drop(DUPLICATE));
-        // The empty text is a text like any other.
-        assert!(of("").is_some());
+impl Exact {
+    /// The keys of the participants, one each.
+    fn keys(&self, documents: &Participants<'_>) -> Result<Vec<Option<u128>>, OpError> {
+        let mut buffer = String::new();
+        Ok(match &self.by {
+            Key::Text => {
+                let key = |&row: &usize| Some(xxh3_128(documents.batch.text(row).as_bytes()));
+                documents.rows.iter().map(key).collect()
+            }
+            Key::Normalized => documents
+                .rows
+                .iter()
+                .map(|&row| {
+                    normalize(documents.document(row), &mut buffer);
+                    Some(xxh3_128(buffer.as_bytes()))
+                })
+                .collect(),
+            Key::Sql(expression, kind) => {
+                let mut column = SignalColumn::new(*kind, documents.batch.len());
+                expression.fill(documents.batch, documents.rows, &mut column)?;
+                hashes(column, documents.rows)
+            }
+        })
+    }
+}
+
+/// Hashes of the values at `rows`.
+fn hashes(column: SignalColumn, rows: &[usize]) -> Vec<Option<u128>> {
+    use arrow::array::Array;
+    match column {
+        SignalColumn::Int(values) => rows
+            .iter()
+            .map(|&row| values[row].map(|value| xxh3_128(&value.to_le_bytes())))
+            .collect(),
+        SignalColumn::Float(values) => {
+            // 0 and -0 are one number.
+            let hash = |value: f64| xxh3_128(&(value + 0.0).to_bits().to_le_bytes());
+            rows.iter().map(|&row| values[row].map(hash)).collect()
+        }
+        SignalColumn::Text(mut values) => {
+            let values = values.finish();
+            let hash =
+                |&row: &usize| values.is_valid(row).then(|| xxh3_128(values.value(row).as_bytes()));
+            rows.iter().map(hash).collect()
+        }
+    }
+}
+
+/// The words of a document in lower case, a space between.
+fn normalize(document: Document<'_>, buffer: &mut String) {
+    buffer.clear();
+    for word in document.analysis.words(document.text, WordKind::Unicode) {
+        if !buffer.is_empty() {
+            buffer.push(' ');
+        }
+        let word = word.of(document.text);
+        if word.is_ascii() {
+            let start = buffer.len();
+            buffer.push_str(word);
+            buffer[start..].make_ascii_lowercase();
+        } else {
+            buffer.extend(word.chars().flat_map(char::to_lowercase));
+        }
+    }
+}
+
+impl ExchangeOp for Exact {
+    fn send(
+        &self,
+        _step: usize,
+        documents: &Participants<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), OpError> {
+        let keys = self.keys(documents)?;
+        let ranks = self.keep.ranks(documents)?;
+        let salt = self.scope.salt(documents);
+        for ((&row, key), rank) in documents.rows.iter().zip(keys).zip(ranks) {
+            let Some(hash) = key else { continue };
+            let mut record = [0; KEY_BYTES];
+            record[..16].copy_from_slice(&(hash ^ salt).to_be_bytes());
+            record[16..].copy_from_slice(&documents.place(row)?);
+            let rank = rank.to_be_bytes();
+            out.push(record, if self.keep.is_first() { &[] } else { &rank });
+        }
+        Ok(())
     }
 
-    #[test]
-    fn documents_without_a_url_never_meet() {
-        let analysis = Analysis::default();
-        let op = ExactDedup { by: Key::Url };
-        let of = |url| op.key(Document { text: "", analysis: &analysis, url, id: DocumentId(0) });
-        assert_eq!(of(None), None);
-        assert_eq!(of(Some("a")), of(Some("a")));
+    fn meet(&self, _step: usize, task: &mut MeetTask<'_>) -> Result<(), OpError> {
+        Clusters::meet(task)
+    }
+
+    fn conclude(
+        &self,
+        documents: &Participants<'_>,
+        signals: &mut [SignalColumn],
+    ) -> Result<Concluded, OpError> {
+        let exempt = self.exempt.contains(&documents.source);
+        // A document without a key has no copies, not one.
+        let keyed = self.keys_known(documents)?;
+        Ok(Membership::conclude(documents, signals, keyed.as_deref(), |member| {
+            if member.survives || exempt { Decision::Keep } else { Decision::Drop(DUPLICATE) }
+        }))
+    }
+}
+
+impl Exact {
+    /// Which participants have a key, where not all have one.
+    fn keys_known(&self, documents: &Participants<'_>) -> Result<Option<Vec<bool>>, OpError> {
+        let Key::Sql(..) = self.by else { return Ok(None) };
+        Ok(Some(self.keys(documents)?.iter().map(Option::is_some).collect()))
     }
 }

@@ -7,9 +7,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{BuildContext, Columns, Op, OpError, OpKind, Settings, SignalType};
+use super::{
+    BuildContext, Columns, Op, OpError, OpKind, Outbox, Participants, Settings, SignalType,
+};
 use crate::config::diagnostic::nearest;
 use crate::document::{Batch, Reason, Signal};
+use crate::exchange::KEY_BYTES;
 use crate::plan::inputs;
 use crate::read;
 
@@ -101,9 +104,24 @@ pub fn key_hash(key: &str) -> u128 {
 }
 
 impl JoinOp {
+    /// Sends the hash of each document's key.
+    ///
+    /// # Errors
+    /// When a split has too many rows.
+    pub fn send(&self, documents: &Participants<'_>, out: &mut Outbox) -> Result<(), OpError> {
+        for &row in documents.rows {
+            if let Some(hash) = self.hash(documents.batch, row, documents.url) {
+                let mut key = [0; KEY_BYTES];
+                key[..16].copy_from_slice(&hash.to_be_bytes());
+                key[16..].copy_from_slice(&documents.place(row)?);
+                out.push(key, &[]);
+            }
+        }
+        Ok(())
+    }
+
     /// The hash of a document's key; `None` where it has none.
-    #[must_use]
-    pub fn hash(&self, batch: &Batch, row: usize, url: Option<usize>) -> Option<u128> {
+    fn hash(&self, batch: &Batch, row: usize, url: Option<usize>) -> Option<u128> {
         let text = |column: &arrow::array::StringArray| {
             column.is_valid(row).then(|| key_hash(column.value(row)))
         };

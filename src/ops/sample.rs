@@ -94,7 +94,7 @@ mod tests {
     fn chosen(fraction: f64, salt: &str, seed: u64) -> BTreeSet<u128> {
         let sample = Sample { fraction, salt: salt.to_owned() };
         let (assets, columns) = (Assets::default(), Columns::default());
-        let context = BuildContext { assets: &assets, columns: &columns, seed };
+        let context = BuildContext { assets: &assets, columns: &columns, seed, sources: &[] };
         let Op::Document(_) = sample.build(&context).unwrap() else { panic!("a document op") };
         let draw = Draw { purpose: format!("sample {salt}"), sample, seed };
         let analysis = Analysis::default();

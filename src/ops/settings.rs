@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Decision, Op, OpError};
+use super::{Decision, Op, OpError, Step};
 use crate::document::{Reason, Signal, SignalType, SignalValue};
 use crate::model::Assets;
 
@@ -41,6 +41,28 @@ pub struct BuildContext<'a> {
     pub columns: &'a Columns,
     /// The pipeline's seed, for choices keyed by document.
     pub seed: u64,
+    /// Names of the sources, in order.
+    pub sources: &'a [String],
+}
+
+impl BuildContext<'_> {
+    /// Indices of the sources named in the setting `exempt`.
+    ///
+    /// # Errors
+    /// When there is no such source.
+    pub fn exempt(&self, names: &[String]) -> Result<Vec<u32>, OpError> {
+        let index = |name: &String| {
+            let found = (0u32..).zip(self.sources).find(|(_, known)| *known == name);
+            found.map(|(index, _)| index).ok_or_else(|| OpError::Setting {
+                key: "exempt",
+                reason: format!(
+                    "there is no source `{name}`; there are: {}",
+                    self.sources.join(", ")
+                ),
+            })
+        };
+        names.iter().map(index).collect()
+    }
 }
 
 /// The columns that a stage can read: kept metadata, then signals of the stages before.
@@ -115,6 +137,11 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         None
     }
 
+    /// The steps of an exchange: a send first, a meet that answers the documents last.
+    fn steps(&self) -> &'static [Step] {
+        &[]
+    }
+
     /// What the op with these settings decides about a document of which only its own signals are
     /// known; `None` where that takes the text. For `tamis whatif`.
     fn judge(&self, _signals: &dyn SignalLookup) -> Option<Decision> {
@@ -154,6 +181,8 @@ pub trait AnySettings: Send + Sync {
     fn conditions(&self) -> Vec<&str>;
     /// See [`Settings::table`].
     fn table(&self) -> Option<PathBuf>;
+    /// See [`Settings::steps`].
+    fn steps(&self) -> &'static [Step];
     /// See [`Settings::judge`].
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision>;
     /// See [`Settings::build`].
@@ -187,6 +216,10 @@ impl<T: Settings> AnySettings for T {
 
     fn table(&self) -> Option<PathBuf> {
         Settings::table(self)
+    }
+
+    fn steps(&self) -> &'static [Step] {
+        Settings::steps(self)
     }
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {

@@ -56,7 +56,9 @@ pub(super) fn trial_at(name: &str, toml: &str, text: &str, url: Option<&str>) ->
     settings.resolve_paths(std::path::Path::new(env!("CARGO_MANIFEST_DIR")));
     let columns = Columns { metadata: vec!["url".to_owned()], signals: Vec::new() };
     let assets = Assets::default();
-    let op = settings.build(&BuildContext { assets: &assets, columns: &columns, seed: 7 }).unwrap();
+    let op = settings
+        .build(&BuildContext { assets: &assets, columns: &columns, seed: 7, sources: &[] })
+        .unwrap();
     let names = settings.signals(&columns).unwrap();
     let mut columns: Vec<SignalColumn> =
         names.iter().map(|(_, kind)| SignalColumn::new(*kind, 1)).collect();
@@ -99,7 +101,7 @@ pub(super) fn splits(name: &str, toml: &str, batch: &Batch) -> u64 {
     let entry = find(name).unwrap();
     let settings = (entry.from_toml)(toml::de::Deserializer::parse(toml).unwrap()).unwrap();
     let (assets, columns) = (Assets::default(), Columns::default());
-    let context = BuildContext { assets: &assets, columns: &columns, seed: 7 };
+    let context = BuildContext { assets: &assets, columns: &columns, seed: 7, sources: &[] };
     let Ok(Op::Document(op)) = settings.build(&context) else {
         panic!("{name} looks at no document")
     };
@@ -117,7 +119,7 @@ pub(super) fn refused(name: &str, toml: &str) -> OpError {
     let mut settings = (entry.from_toml)(toml::de::Deserializer::parse(toml).unwrap()).unwrap();
     settings.resolve_paths(std::path::Path::new(env!("CARGO_MANIFEST_DIR")));
     let (assets, columns) = (Assets::default(), Columns::default());
-    let context = BuildContext { assets: &assets, columns: &columns, seed: 7 };
+    let context = BuildContext { assets: &assets, columns: &columns, seed: 7, sources: &[] };
     match settings.build(&context) {
         Ok(_) => panic!("`{toml}` should be refused"),
         Err(error) => error,

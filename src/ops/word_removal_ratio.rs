@@ -182,7 +182,7 @@ mod tests {
 
     fn build(toml: &str, columns: &Columns) -> Result<Op, OpError> {
         let settings: WordRemovalRatio = toml::from_str(toml).unwrap();
-        let context = BuildContext { assets: &Assets::default(), columns, seed: 1 };
+        let context = BuildContext { assets: &Assets::default(), columns, seed: 1, sources: &[] };
         Settings::build(&settings, &context)
     }
 

@@ -14,7 +14,7 @@ use crate::model::{AssetError, asset_hash};
 use crate::ops::AnySettings;
 
 /// Raised when the engine itself gives other results for the same plan than before.
-const ENGINE_VERSION: u32 = 2;
+const ENGINE_VERSION: u32 = 3;
 
 /// Hash of the names, sizes and tags of input files, fed in document order.
 pub(super) struct InputDigest(Xxh3);
@@ -120,8 +120,11 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
                 }),
             },
         }),
-        PhaseKind::Meet { stage: index, from, table } => {
-            json!([before[*from], table.map(|table| &before[table]), stage(*index)])
+        PhaseKind::Send { stage: index, step, documents, answers, cuts } => {
+            json!([before[*documents], before[*answers], stage(*index), step, cuts])
+        }
+        PhaseKind::Meet { stage: index, step, from, table, cuts, .. } => {
+            json!([before[*from], table.map(|table| &before[table]), stage(*index), step, cuts])
         }
         PhaseKind::Table { stage: index, cuts } => json!([stage(*index), cuts]),
         PhaseKind::Shard { from, cuts } => {

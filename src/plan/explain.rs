@@ -81,14 +81,30 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
             ));
             lines.push(format!("rows → hash exchange by key, {}", parts(*cuts)));
         }
-        PhaseKind::Meet { stage: index, from, table } => {
+        PhaseKind::Send { stage: index, documents, answers, cuts, .. } => {
+            lines.push(format!(
+                "read the documents of {} with the answers of {}",
+                plan.phases[*documents].name(*documents),
+                plan.phases[*answers].name(*answers)
+            ));
+            lines.push(format!(
+                "records of {} → hash exchange, {}",
+                plan.stages[*index].name,
+                parts(*cuts)
+            ));
+        }
+        PhaseKind::Meet { stage: index, from, table, cuts, .. } => {
             let table = table.map(|table| format!(" with {}", plan.phases[table].name(table)));
             lines.push(format!(
-                "merge the keys of {}{}",
+                "merge the records of {}{}",
                 plan.phases[*from].name(*from),
                 table.unwrap_or_default()
             ));
-            lines.push(format!("{}: verdicts → exchange by split", stage(plan, *index)));
+            let target = match cuts {
+                Cuts::Splits => "answers → exchange by split",
+                _ => "records → one task",
+            };
+            lines.push(format!("{}: {target}", stage(plan, *index)));
         }
         PhaseKind::Shard { from, .. } => {
             lines.push(format!("merge the tokens of {}", plan.phases[*from].name(*from)));

@@ -12,12 +12,12 @@ use crate::config::{ConfigError, ConfigErrors, Pipeline};
 use crate::exchange::Cuts;
 use crate::exec::ExecError;
 use crate::model::{Assets, asset_hash};
-use crate::ops::{BuildContext, Columns, Condition, OpError};
+use crate::ops::{BuildContext, Columns, Condition, OpError, Step, Target};
 use crate::read::split::{Split, SplitPlanner};
 use crate::read::{Fields, Format, ReadError};
 
-/// Stored input bytes behind one part of a hash exchange: at 24 bytes a document of some kilobytes
-/// the keys of a part stay far below any memory limit.
+/// Stored input bytes behind one part of a hash exchange of a large input. Parts are merged as
+/// streams, so that this bounds no memory: it keeps parts fewer than files.
 const BYTES_A_PART: u64 = 4 << 30;
 
 /// The most stages of a pipeline that may change texts: a bit each.
@@ -53,8 +53,10 @@ pub struct Lowered {
 pub fn check(pipeline: &Pipeline, assets: &Assets) -> Result<(), ConfigErrors> {
     let mut errors = Vec::new();
     let mut columns = Columns { metadata: metadata(pipeline), signals: Vec::new() };
+    let sources: Vec<String> = pipeline.sources.iter().map(|source| source.name.clone()).collect();
     for stage in &pipeline.stages {
-        let context = BuildContext { assets, columns: &columns, seed: pipeline.seed };
+        let context =
+            BuildContext { assets, columns: &columns, seed: pipeline.seed, sources: &sources };
         if let Err(error) = stage.settings.build(&context) {
             errors.push(stage.error(&error));
         }
@@ -342,9 +344,8 @@ fn phases(pipeline: &Pipeline, plan: &Plan) -> Vec<(PhaseKind, u32)> {
     let mut input = FlowInput::Source;
     let mut first = 0;
     let cutting = pipeline.stages.iter().enumerate().filter(|(_, stage)| stage.op.kind.cuts());
-    for (stage, _) in cutting {
-        let parts = parts(bytes, BYTES_A_PART);
-        let cuts = Cuts::Even { parts };
+    for (stage, config) in cutting {
+        let cuts = Cuts::Even { parts: parts(bytes, BYTES_A_PART).max(few_parts(bytes)) };
         let output = FlowOutput::Exchange { stage, cuts };
         phases.push((PhaseKind::Flow { input, stages: first..stage, output }, plan.splits));
         let documents = phases.len() - 1;
@@ -353,8 +354,33 @@ fn phases(pipeline: &Pipeline, plan: &Plan) -> Vec<(PhaseKind, u32)> {
             phases.push((PhaseKind::Table { stage, cuts }, tasks));
             phases.len() - 1
         });
-        phases.push((PhaseKind::Meet { stage, from: documents, table }, parts));
-        input = FlowInput::Spool { documents, verdicts: phases.len() - 1, stage };
+        let steps = config.settings.steps();
+        let joining = [Step::Send, Step::Meet(Target::Documents)];
+        let steps = if table.is_some() { &joining } else { steps };
+        // The phase whose records meet next, and the parts they are in.
+        let (mut from, mut sent) = (documents, cuts);
+        for (step, kind) in steps.iter().enumerate().skip(1) {
+            let (kind, tasks) = match kind {
+                Step::Send => {
+                    (PhaseKind::Send { stage, step, documents, answers: from, cuts }, plan.splits)
+                }
+                Step::Meet(target) => {
+                    let cuts = match target {
+                        Target::Documents => Cuts::Splits,
+                        Target::One => Cuts::Even { parts: 1 },
+                    };
+                    let tasks = if let Cuts::Even { parts } = sent { parts } else { 1 };
+                    sent = cuts;
+                    (PhaseKind::Meet { stage, step, from, documents, table, cuts }, tasks)
+                }
+            };
+            if let PhaseKind::Send { cuts, .. } = kind {
+                sent = cuts;
+            }
+            phases.push((kind, tasks));
+            from = phases.len() - 1;
+        }
+        input = FlowInput::Spool { documents, verdicts: from, stage };
         first = stage + 1;
     }
     let shards = pipeline.tokens.as_ref().map(|tokens| shard_cuts(tokens, bytes));
@@ -385,6 +411,11 @@ fn shard_cuts(tokens: &crate::config::tokens::Tokens, bytes: u64) -> Cuts {
             0
         },
     }
+}
+
+/// Parts that let some cores work where the input is small.
+fn few_parts(bytes: u64) -> u32 {
+    parts(bytes, 16 << 20).min(16)
 }
 
 fn parts(bytes: u64, target: u64) -> u32 {

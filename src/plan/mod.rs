@@ -175,14 +175,33 @@ pub enum PhaseKind {
         /// Where they go.
         output: FlowOutput,
     },
-    /// Keys of all tasks meet and the stage's op decides, one task a part.
+    /// Documents put aside send records once more, with the answers of a meet, one task a split.
+    Send {
+        /// The exchange stage, by index.
+        stage: usize,
+        /// Which of its steps this is.
+        step: usize,
+        /// The flow phase that put the documents aside.
+        documents: usize,
+        /// The meet phase that answered them.
+        answers: usize,
+        /// Parts of the exchange.
+        cuts: Cuts,
+    },
+    /// Records of all tasks meet and the stage's op looks at them, one task a part.
     Meet {
         /// The exchange stage, by index.
         stage: usize,
-        /// The phase that sent the keys.
+        /// Which of its steps this is.
+        step: usize,
+        /// The phase that sent the records.
         from: usize,
+        /// The flow phase that put the documents aside.
+        documents: usize,
         /// The phase that sent the rows of an external table, for a join.
         table: Option<usize>,
+        /// Parts of what it leaves.
+        cuts: Cuts,
     },
     /// The rows of an external table go to where documents will meet them, one task a piece.
     Table {
@@ -245,7 +264,9 @@ impl PhaseKind {
                 let sent = matches!(output, FlowOutput::Exchange { stage, .. } if *stage == index);
                 stages.contains(&index) || judged || sent
             }
-            Self::Table { stage, .. } => *stage == index,
+            Self::Table { stage, .. }
+            | Self::Send { stage, .. }
+            | Self::Meet { stage, table: None, .. } => *stage == index,
             Self::Meet { .. } | Self::Shard { .. } => false,
         }
     }
@@ -264,6 +285,7 @@ impl Phase {
         let kind = match &self.kind {
             PhaseKind::Flow { output: FlowOutput::Final { .. }, .. } => "write",
             PhaseKind::Flow { .. } => "flow",
+            PhaseKind::Send { .. } => "send",
             PhaseKind::Meet { .. } => "meet",
             PhaseKind::Table { .. } => "table",
             PhaseKind::Shard { .. } => "shard",

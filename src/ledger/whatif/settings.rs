@@ -74,7 +74,9 @@ pub(super) fn changed(
             metadata: plan.metadata.clone(),
             signals: plan.signals[..stage.signals.start].to_vec(),
         };
-        let context = BuildContext { assets: &assets, columns: &columns, seed: plan.seed };
+        let sources: Vec<String> = plan.sources.iter().map(|source| source.name.clone()).collect();
+        let context =
+            BuildContext { assets: &assets, columns: &columns, seed: plan.seed, sources: &sources };
         // Finds values that cannot work, as a run would.
         new.build(&context).map_err(|error| wrong(error.to_string()))?;
         let prefix = format!("{}.", stage.name);
