@@ -1,0 +1,7 @@
+//! `minhash-dedup`: near duplicates.
+
+#![cfg_attr(not(test), expect(dead_code, reason = "the op follows"))]
+
+mod bands;
+mod jaccard;
+mod signature;
