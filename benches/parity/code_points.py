@@ -1,4 +1,4 @@
-"""Writes src/text/code_points.txt: sets of characters that Python and datatrove go by.
+"""Writes src/text/code_points.txt: sets of characters that Python, `regex` and datatrove go by.
 
     python code_points.py > ../../src/text/code_points.txt
 
@@ -11,7 +11,8 @@ import sys
 import unicodedata
 from importlib.metadata import version
 
-from datatrove.utils.text import PUNCTUATION_SET, TERMINAL_PUNCTUATION
+import regex
+from datatrove.utils.text import PUNCTUATION, PUNCTUATION_SET, TERMINAL_PUNCTUATION
 
 
 def ranges(members: set[int]) -> str:
@@ -38,12 +39,17 @@ SETS = {
     "isalnum": where(str.isalnum),
     "isdecimal": where(str.isdecimal),
     "isdigit": where(str.isdigit),
+    "unassigned": where(lambda character: unicodedata.category(character) == "Cn"),
+    "nonspacing": where(lambda character: unicodedata.category(character) == "Mn"),
+    "regex-decimal": where(regex.compile(r"\p{Nd}").match),
+    "datatrove-simplified": singles(PUNCTUATION),
     "datatrove-punctuation": singles(PUNCTUATION_SET),
     "datatrove-terminal-punctuation": singles(TERMINAL_PUNCTUATION),
 }
 
 print(f"# Python {platform.python_version()} (Unicode {unicodedata.unidata_version}) and", end=" ")
-print(f"datatrove {version('datatrove')} (Apache-2.0) by benches/parity/code_points.py.")
+print(f"datatrove {version('datatrove')} (Apache-2.0), regex {version('regex')},", end=" ")
+print("by benches/parity/code_points.py.")
 print("# A set a line: its name, then its code points as hexadecimal ranges.")
 for name, members in SETS.items():
     print(f"{name}: {ranges(members)}")

@@ -22,6 +22,7 @@ mod length;
 mod line_filter;
 mod line_modify;
 mod lines;
+mod minhash_dedup;
 mod ngram_repetition;
 mod normalize;
 mod phrase;

@@ -21,6 +21,18 @@ pub(crate) static IS_DECIMAL: LazyLock<CodePoints> =
     LazyLock::new(|| CodePoints::named("isdecimal"));
 /// `str.isdigit`.
 pub(crate) static IS_DIGIT: LazyLock<CodePoints> = LazyLock::new(|| CodePoints::named("isdigit"));
+/// What has no general category yet in Unicode 14.
+pub(crate) static UNASSIGNED: LazyLock<CodePoints> =
+    LazyLock::new(|| CodePoints::named("unassigned"));
+/// General category Mn.
+pub(crate) static NONSPACING: LazyLock<CodePoints> =
+    LazyLock::new(|| CodePoints::named("nonspacing"));
+/// `\p{Nd}` of the package `regex`, which knows a later Unicode than Python.
+pub(crate) static REGEX_DECIMAL: LazyLock<CodePoints> =
+    LazyLock::new(|| CodePoints::named("regex-decimal"));
+/// What datatrove's `simplify_text` makes a space of.
+pub(crate) static SIMPLIFIED: LazyLock<CodePoints> =
+    LazyLock::new(|| CodePoints::named("datatrove-simplified"));
 /// datatrove's `PUNCTUATION_SET`.
 pub(crate) static PUNCTUATION: LazyLock<CodePoints> =
     LazyLock::new(|| CodePoints::named("datatrove-punctuation"));
@@ -78,8 +90,19 @@ mod tests {
         assert!(!IS_ALPHA.has('Ⅷ') && !IS_ALPHA.has('\u{93e}') && !IS_ALNUM.has('Ⓐ'));
         assert!(('\0'..=char::MAX).all(|c| IS_ALNUM.has(c) || !IS_ALPHA.has(c)));
         assert_eq!((size(&IS_DECIMAL), size(&IS_DIGIT)), (660, 788));
-        let sets =
-            [&IS_ALPHA, &IS_ALNUM, &IS_DECIMAL, &IS_DIGIT, &PUNCTUATION, &TERMINAL_PUNCTUATION];
+        assert_eq!((size(&NONSPACING), size(&REGEX_DECIMAL), size(&SIMPLIFIED)), (1950, 770, 129));
+        let sets = [
+            &IS_ALPHA,
+            &IS_ALNUM,
+            &IS_DECIMAL,
+            &IS_DIGIT,
+            &UNASSIGNED,
+            &NONSPACING,
+            &REGEX_DECIMAL,
+            &SIMPLIFIED,
+            &PUNCTUATION,
+            &TERMINAL_PUNCTUATION,
+        ];
         for set in sets {
             assert!(set.pages.len() <= 256);
         }

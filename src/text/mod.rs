@@ -9,6 +9,7 @@ pub(crate) mod code_points;
 mod dictionary;
 pub(crate) mod python;
 pub(crate) mod sentencizer;
+pub mod shingles;
 mod spacy_en;
 mod uax29;
 pub(crate) mod word_set;

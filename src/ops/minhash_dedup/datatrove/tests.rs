@@ -1,0 +1,95 @@
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::*;
+
+const HELLO: &str = "The quick brown fox jumps over the lazy dog. On 3.14 March 2024, naïve café-goers (about \
+                     12) said: \"Hello!\"";
+
+fn simple(text: &str) -> String {
+    let (mut buffer, mut out) = ("left over".to_owned(), "left over".to_owned());
+    simplify(text, &mut buffer, &mut out);
+    out
+}
+
+#[test]
+fn the_documented_example_comes_out() {
+    let signer = Signer::new(5, 112, 1, Hash::Xxhash, Precision::Bits64);
+    let simplified = "the quick brown fox jumps over the lazy dog on 0 march 0 naive cafe goers about 0 said hello";
+    assert_eq!(simple(HELLO), simplified);
+    assert_eq!(
+        signer.blocks[0].factor[..3],
+        [775_169_054_918_279_404, 1_758_426_461_858_698_313, 2_109_959_069_025_162]
+    );
+    assert_eq!(
+        signer.blocks[0].offset[..3],
+        [1_062_448_801_025_099_917, 1_324_811_268_927_594_100, 1_217_488_311_597_731_462]
+    );
+    let (mut scratch, mut signature) = (Scratch::default(), Vec::new());
+    assert!(signer.sign(HELLO, &mut scratch, &mut signature));
+    assert_eq!(scratch.shingles[0], 7_797_000_677_988_824_208);
+    let bucket_0 = [
+        85_330_943_174_081_874,
+        423_634_973_625_237_846,
+        44_095_403_116_126_419,
+        34_440_879_854_629_237,
+        61_855_137_681_486_992,
+        117_899_488_208_280_896,
+        127_290_754_434_103_051,
+        6_074_388_757_106_714,
+    ];
+    assert_eq!(signature[..8], bucket_0);
+    assert_eq!(signature.len(), 112);
+    assert!(!signer.sign("one two three four, ", &mut scratch, &mut signature));
+    assert!(signature.is_empty());
+}
+
+/// What `benches/parity/minhash_signatures.py` writes about a text.
+#[derive(Deserialize)]
+struct Golden {
+    text: String,
+    simplified: String,
+    #[serde(flatten)]
+    signatures: BTreeMap<String, Option<String>>,
+}
+
+#[test]
+fn signatures_are_those_of_datatrove() {
+    let signers = [
+        ("xxhash-64", Signer::new(5, 112, 1, Hash::Xxhash, Precision::Bits64)),
+        ("xxhash-32", Signer::new(5, 112, 1, Hash::Xxhash, Precision::Bits32)),
+        ("sha1-64", Signer::new(5, 112, 1, Hash::Sha1, Precision::Bits64)),
+        ("sha1-32", Signer::new(5, 112, 1, Hash::Sha1, Precision::Bits32)),
+        ("13-grams", Signer::new(13, 117, 2_000_000_017, Hash::Xxhash, Precision::Bits64)),
+    ];
+    let file = std::env::var("TAMIS_DATATROVE_MINHASH").unwrap_or_else(|_| {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/datatrove_minhash.jsonl").to_owned()
+    });
+    let (mut texts, mut signed, mut wrong) = (0, 0, 0);
+    let (mut scratch, mut signature) = (Scratch::default(), Vec::new());
+    for line in BufReader::new(File::open(file).unwrap()).lines() {
+        let golden: Golden = serde_json::from_str(&line.unwrap()).unwrap();
+        texts += 1;
+        if format!("{:016x}", xxh3_64(simple(&golden.text).as_bytes())) != golden.simplified {
+            println!("text {texts} is simplified to {:?}", simple(&golden.text));
+            wrong += 1;
+        }
+        for (name, signer) in &signers {
+            let found = signer.sign(&golden.text, &mut scratch, &mut signature).then(|| {
+                let bytes: Vec<u8> =
+                    signature.iter().flat_map(|value| value.to_le_bytes()).collect();
+                format!("{:016x}", xxh3_64(&bytes))
+            });
+            signed += usize::from(found.is_some());
+            if found != golden.signatures[*name] {
+                println!("text {texts} has another signature {name}");
+                wrong += 1;
+            }
+        }
+    }
+    println!("{texts} texts, {signed} signatures, {wrong} differences");
+    assert!(signed > 50 * signers.len() && wrong == 0);
+}

@@ -1,0 +1,333 @@
+//! Shingles: hashes of the n-grams of a text, which stand for it when texts are compared.
+//!
+//! Files of one run, and an index that outlives it, hold what is computed here, so it is fixed: this
+//! is version 1, and a test pins it. (What counts as a letter, a word, or the lower case of a
+//! character follows Unicode, and may change with its versions for characters that are new.)
+//!
+//! * All arithmetic is modulo 2⁶⁴; `mix(a, b)` is the exclusive or of the halves of the 128-bit
+//!   product of `a` and `b`; bytes are read little endian, zeros behind the last one.
+//! * A *word* is brought to lower case, character by character ([`char::to_lowercase`], so that no
+//!   letter depends on its neighbours). Its hash begins as `s = LENGTH · bytes`. While more than 16
+//!   bytes are left, 16 are taken as two numbers l and h: `s = mix(l ^ LOW, h ^ HIGH ^ s)`. The rest,
+//!   1 to 16 bytes, is taken in the same way and gives the hash.
+//! * A *character* of code point c has the hash `mix(c ^ LOW, HIGH)`.
+//! * The n-gram of hashes x₁ … xₙ is `p = x₁·BASEⁿ⁻¹ + … + xₙ`, and its shingle the upper 32 bits of
+//!   `(p ^ p >> 32) · FINISH`.
+
+use super::Word;
+
+const LOW: u64 = 0xa076_1d64_78bd_642f;
+const HIGH: u64 = 0xe703_7ed1_a0b4_28db;
+const LENGTH: u64 = 0x9fb2_1c65_1e98_df25;
+const BASE: u64 = 0xd134_2543_de82_ef95;
+const FINISH: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Buffers that texts share one after the other.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    hashes: Vec<u64>,
+    lower: String,
+}
+
+impl Scratch {
+    /// Empties the buffers; one document of a whole book should not hold its memory for ever.
+    fn clear(&mut self) {
+        self.hashes.clear();
+        self.hashes.shrink_to(1 << 20);
+        self.lower.clear();
+        self.lower.shrink_to(1 << 20);
+    }
+}
+
+/// The shingles of all runs of `n` words, in the order of the text, repeats included, in place of
+/// what `shingles` held. Letter case does not count. A text of fewer words has one shingle of all
+/// its words; one without words has none. `n` is at least 1.
+pub fn of_words(
+    text: &str,
+    words: &[Word],
+    n: usize,
+    scratch: &mut Scratch,
+    shingles: &mut Vec<u32>,
+) {
+    scratch.clear();
+    let Scratch { hashes, lower } = scratch;
+    hashes.extend(words.iter().map(|word| word_hash(text, *word, lower)));
+    roll(hashes, n, shingles);
+}
+
+/// The shingles of all runs of `n` characters, as [`of_words`] gives those of words. Letter case does
+/// not count, a run of white space counts as one space, and none at the ends of the text.
+pub fn of_chars(text: &str, n: usize, scratch: &mut Scratch, shingles: &mut Vec<u32>) {
+    scratch.clear();
+    let hashes = &mut scratch.hashes;
+    let mut space = false;
+    for c in text.trim().chars() {
+        if c.is_whitespace() {
+            space = true;
+            continue;
+        }
+        if std::mem::take(&mut space) {
+            hashes.push(char_hash(' '));
+        }
+        if c.is_ascii() {
+            hashes.push(char_hash(c.to_ascii_lowercase()));
+        } else if has_no_case(c) {
+            hashes.push(char_hash(c));
+        } else {
+            hashes.extend(c.to_lowercase().map(char_hash));
+        }
+    }
+    roll(hashes, n, shingles);
+}
+
+/// Makes a set of shingles: sorted, each once.
+pub fn make_set(shingles: &mut Vec<u32>) {
+    shingles.sort_unstable();
+    shingles.dedup();
+}
+
+/// The shingles of all runs of `n` hashes.
+fn roll(hashes: &[u64], n: usize, shingles: &mut Vec<u32>) {
+    shingles.clear();
+    let n = n.max(1);
+    let first = &hashes[..n.min(hashes.len())];
+    if first.is_empty() {
+        return;
+    }
+    let mut sum = first.iter().fold(0u64, |sum, hash| sum.wrapping_mul(BASE).wrapping_add(*hash));
+    // BASE to the power of n: what the first hash of a run has got when it leaves.
+    let leaving = first.iter().fold(1u64, |power, _| power.wrapping_mul(BASE));
+    shingles.push(finish(sum));
+    shingles.extend(hashes[first.len()..].iter().zip(hashes).map(|(new, old)| {
+        sum = sum.wrapping_mul(BASE).wrapping_add(new.wrapping_sub(old.wrapping_mul(leaving)));
+        finish(sum)
+    }));
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the upper half of it")]
+fn finish(sum: u64) -> u32 {
+    ((sum ^ sum >> 32).wrapping_mul(FINISH) >> 32) as u32
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "folds the halves")]
+fn mix(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+#[inline]
+fn char_hash(c: char) -> u64 {
+    mix(u64::from(c) ^ LOW, HIGH)
+}
+
+/// The hash of a word in lower case. `lower` is scratch.
+#[inline]
+fn word_hash(text: &str, word: Word, lower: &mut String) -> u64 {
+    let (start, end) = (word.start as usize, word.end as usize);
+    if word.is_ascii() {
+        return hash_lower(text.as_bytes(), start, end);
+    }
+    lower_word_hash(word.of(text), lower)
+}
+
+/// The hash of a word that is not all ASCII.
+fn lower_word_hash(word: &str, lower: &mut String) -> u64 {
+    if word.chars().all(has_no_case) {
+        return hash_lower(word.as_bytes(), 0, word.len());
+    }
+    lower.clear();
+    lower.extend(word.chars().flat_map(char::to_lowercase));
+    hash_lower(lower.as_bytes(), 0, lower.len())
+}
+
+/// Whether a character is of a script without upper and lower case, for most of those that there
+/// are. The search for the lower case of a character takes much longer.
+#[inline]
+fn has_no_case(c: char) -> bool {
+    // Hebrew to Burmese; Chinese, Japanese, Yi; Korean, and compatible ideographs.
+    matches!(c, '\u{590}'..='\u{109f}' | '\u{2e80}'..='\u{a63f}' | '\u{ac00}'..='\u{faff}')
+}
+
+/// Hashes the bytes from `start` to `end`, ASCII capitals as small letters.
+#[inline]
+fn hash_lower(bytes: &[u8], mut start: usize, end: usize) -> u64 {
+    let mut state = ((end - start) as u64).wrapping_mul(LENGTH);
+    while end - start > 16 {
+        if let Some(block) = bytes[start..].first_chunk() {
+            state = absorb(state, block);
+        }
+        start += 16;
+    }
+    let length = end - start;
+    let mut block = [0; 16];
+    if let Some(chunk) = bytes[start..].first_chunk::<16>()
+        && let Some(mask) = MASKS[16 - length..].first_chunk::<16>()
+    {
+        for ((byte, from), mask) in block.iter_mut().zip(chunk).zip(mask) {
+            *byte = from & mask;
+        }
+    } else {
+        // At the end of the text.
+        block[..length].copy_from_slice(&bytes[start..end]);
+    }
+    absorb(state, &block)
+}
+
+/// From its place 16 − n on, it leaves the first n bytes of 16.
+static MASKS: [u8; 32] = {
+    let mut masks = [0; 32];
+    let mut at = 0;
+    while at < 16 {
+        masks[at] = 0xff;
+        at += 1;
+    }
+    masks
+};
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+fn absorb(state: u64, block: &[u8; 16]) -> u64 {
+    let mut lower = *block;
+    for byte in &mut lower {
+        *byte |= u8::from(byte.is_ascii_uppercase()) << 5;
+    }
+    let both = u128::from_le_bytes(lower);
+    mix(both as u64 ^ LOW, (both >> 64) as u64 ^ HIGH ^ state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Analysis, WordKind};
+
+    fn words(text: &str, n: usize) -> Vec<u32> {
+        let (analysis, mut shingles) = (Analysis::default(), vec![7]);
+        let words = analysis.words(text, WordKind::Unicode);
+        of_words(text, words, n, &mut Scratch::default(), &mut shingles);
+        shingles
+    }
+
+    fn chars(text: &str, n: usize) -> Vec<u32> {
+        let mut shingles = vec![7];
+        of_chars(text, n, &mut Scratch::default(), &mut shingles);
+        shingles
+    }
+
+    /// The definition, word for word.
+    fn slow_word_hash(word: &str) -> u64 {
+        let lower: String = word.chars().flat_map(char::to_lowercase).collect();
+        let mut rest = lower.as_bytes();
+        let mut s = LENGTH.wrapping_mul(rest.len() as u64);
+        loop {
+            let mut block = [0; 16];
+            let taken = rest.len().min(16);
+            block[..taken].copy_from_slice(&rest[..taken]);
+            let low = u64::from_le_bytes(block[..8].try_into().unwrap());
+            let high = u64::from_le_bytes(block[8..].try_into().unwrap());
+            s = mix(low ^ LOW, high ^ HIGH ^ s);
+            rest = &rest[taken..];
+            if rest.is_empty() {
+                return s;
+            }
+        }
+    }
+
+    fn slow(hashes: &[u64], n: usize) -> Vec<u32> {
+        hashes
+            .windows(n.min(hashes.len().max(1)))
+            .map(|run| {
+                let sum = run.iter().fold(0u64, |p, x| p.wrapping_mul(BASE).wrapping_add(*x));
+                u32::try_from((sum ^ sum >> 32).wrapping_mul(FINISH) >> 32).unwrap()
+            })
+            .collect()
+    }
+
+    const TEXTS: [&str; 9] = [
+        "",
+        " \n—…",
+        "One",
+        "The quick brown fox jumps over the LAZY dog, and the quick brown fox jumps again.",
+        "Donaudampfschifffahrtsgesellschaftskapitän incomprehensibilities 1234567890123456 \
+         12345678901234567 honorificabilitudinitatibus",
+        "ΟΔΥΣΣΕΥΣ İstanbul ǅ ẞ Straße \u{212a}elvin Привет, Мир",
+        "四月の晴れた朝、我輩は猫である。名前はまだ無い 한국어 텍스트",
+        "हिन्दी में लिखा हुआ पाठ، النص العربي ภาษาไทย",
+        "a\0b \u{200b}\u{200b}\u{301}x 𝐀𝐁 👩‍👩‍👧 𐐀𐐁",
+    ];
+
+    #[test]
+    fn shingles_are_as_defined() {
+        let mut texts: Vec<String> = TEXTS.map(str::to_owned).into();
+        // Words of every length, at the end of the text and before it.
+        texts.extend((1..70).map(|length| "aB1xYz_Q".repeat(9)[..length].to_owned()));
+        texts.push(TEXTS.concat().repeat(20));
+        for text in texts {
+            let analysis = Analysis::default();
+            let words_of_it = analysis.words(&text, WordKind::Unicode);
+            let hashes: Vec<u64> =
+                words_of_it.iter().map(|word| slow_word_hash(word.of(&text))).collect();
+            let lower: String = text.chars().flat_map(char::to_lowercase).collect();
+            let lower = lower.split_whitespace().collect::<Vec<_>>().join(" ");
+            let char_hashes: Vec<u64> =
+                lower.chars().map(|c| mix(u64::from(c) ^ LOW, HIGH)).collect();
+            for n in [1, 2, 5, 13, 100] {
+                assert_eq!(words(&text, n), slow(&hashes, n), "{text}");
+                assert_eq!(chars(&text, n), slow(&char_hashes, n), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn version_1_stays_as_it_is() {
+        assert_eq!(words("The quick brown fox jumps over", 5), [4_177_580_644, 4_251_553_382]);
+        assert_eq!(chars("Naïve", 4), [4_221_502_751, 939_292_346]);
+        assert_eq!(
+            words(TEXTS[4], 2),
+            [2_948_522_546, 1_621_961_671, 2_145_171_031, 1_853_647_153]
+        );
+    }
+
+    #[test]
+    fn case_spaces_and_punctuation_do_not_count_but_order_does() {
+        assert_eq!(words("One TWO three, four Ünder", 3), words("one two\tThree four-üNDER!", 3));
+        assert_ne!(words("one two three", 3), words("two one three", 3));
+        assert_eq!(words("one two three", 3).len(), 1);
+        // Too short for a run of three: another text, not the end or the start of one.
+        assert_eq!(words("one two", 3), words("ONE two", 2));
+        assert!(
+            words("", 5).is_empty() && words("— …", 5).is_empty() && chars(" \n", 3).is_empty()
+        );
+        assert_eq!(words("a b", 0), words("a b", 1));
+        assert_eq!(chars(" A  b\n\u{3000}C ", 2), chars("a b c", 2));
+        assert_eq!(chars("abc", 24).len(), 1);
+        // The same lower case, by whatever way.
+        assert_eq!(words("\u{212a}elvin", 1), words("kelvin", 1));
+        assert_eq!(words("ΣΑΣ", 1), words("σασ", 1));
+        // An ideograph is a word.
+        assert_eq!(words("我輩は猫である", 2).len(), words("a b c d e f g", 2).len());
+    }
+
+    #[test]
+    fn scripts_said_to_have_no_case_have_none() {
+        for c in (char::MIN..=char::MAX).filter(|c| has_no_case(*c)) {
+            assert!(c.to_lowercase().eq([c]), "{c}");
+        }
+    }
+
+    #[test]
+    fn shingles_are_spread_evenly() {
+        // Numbers differ in a few bits only. Of n random 32-bit values n²/2³³ pairs collide.
+        let text: String = (0..400_000).map(|number| format!("item {number} ")).collect();
+        let mut shingles = words(&text, 5);
+        let many = shingles.len();
+        for bit in 0..32 {
+            let ones = shingles.iter().filter(|shingle| *shingle >> bit & 1 == 1).count();
+            assert!(ones.abs_diff(many / 2) < 4 * 450, "{bit}: {ones}");
+        }
+        make_set(&mut shingles);
+        let collisions = many - shingles.len();
+        assert!((75 - 40..75 + 40).contains(&collisions), "{collisions}");
+    }
+}
