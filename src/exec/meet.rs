@@ -29,6 +29,9 @@ pub(super) fn run(
     let Some(built) = &engine.stages[stage] else { return Ok((Vec::new(), counters)) };
     let Op::Exchange(op) = &built.op else { return Ok((Vec::new(), counters)) };
     let budget = engine.resources.exchange_bytes();
+    let out = ExchangeWriter::new(&engine.store, format!("{work}.answers"), cuts, budget);
+    // What goes to one task is a set; documents may be told things of equal keys.
+    let out = if matches!(cuts, Cuts::Even { .. }) { out.unique() } else { out };
     let mut task = MeetTask {
         store: &engine.store,
         inputs: &inputs.exchange,
@@ -37,7 +40,7 @@ pub(super) fn run(
         budget: budget * 2,
         rows: &inputs.rows,
         pool: &engine.pool,
-        out: ExchangeWriter::new(&engine.store, format!("{work}.answers"), cuts, budget),
+        out: out,
         figures: Figures::default(),
         sent: 0,
     };

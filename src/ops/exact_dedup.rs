@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    BuildContext, Clusters, Columns, Concluded, Decision, Document, ExchangeOp, Expression, Keep,
-    MeetTask, Membership, Op, OpError, OpKind, Outbox, Participants, Ranking, Scope, Settings,
-    Step, Target,
+    BuildContext, Clusters, Columns, Concluded, Decision, Document, Entry, ExchangeOp, Expression,
+    Keep, MeetTask, Membership, Op, OpError, OpKind, Outbox, Participants, Ranking, Scope,
+    Settings, Step, Target,
 };
 use crate::document::{Reason, Signal, SignalColumn, SignalType};
 use crate::exchange::KEY_BYTES;
@@ -198,8 +198,7 @@ impl ExchangeOp for Exact {
             let mut record = [0; KEY_BYTES];
             record[..16].copy_from_slice(&(hash ^ salt).to_be_bytes());
             record[16..].copy_from_slice(&documents.place(row)?);
-            let rank = rank.to_be_bytes();
-            out.push(record, if self.keep.is_first() { &[] } else { &rank });
+            out.push(record, &Entry { rank, ..Entry::default() }.encode());
         }
         Ok(())
     }

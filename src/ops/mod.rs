@@ -43,8 +43,8 @@ use crate::model::AssetError;
 use crate::text::Analysis;
 
 pub use self::exchange::{
-    Clusters, Concluded, ExchangeOp, Figures, Keep, MeetTask, Membership, Outbox, PLACE_BYTES,
-    Participants, Place, Ranking, Scope, Step, Target, key_place, place,
+    Clusters, Concluded, Entry, ExchangeOp, Figures, Keep, MeetTask, Membership, Outbox,
+    PLACE_BYTES, Participants, Place, Ranking, Scope, Step, Target, key_place, place,
 };
 pub(crate) use self::expression::rewrite as rewrite_sql;
 pub use self::expression::{Condition, Expression};
@@ -76,6 +76,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<set::Set>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
+    OpEntry::of::<minhash_dedup::MinhashDedup>(),
     OpEntry::of::<join::Join>(),
 ];
 
@@ -110,6 +111,14 @@ pub enum OpError {
         /// What the SQL engine said.
         reason: String,
     },
+}
+
+impl OpError {
+    /// Records of an exchange are not what the op wrote.
+    #[must_use]
+    pub fn damaged(detail: &'static str) -> Self {
+        Self::Exchange(ExchangeError::Damaged { path: "records".to_owned(), detail })
+    }
 }
 
 /// What one op decides about one document.

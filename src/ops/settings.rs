@@ -142,6 +142,17 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         &[]
     }
 
+    /// What `tamis explain` says of these settings, a line each.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The share of its documents that a source or a language may lose to the op before the summary
+    /// warns.
+    fn alarm(&self) -> Option<f64> {
+        None
+    }
+
     /// What the op with these settings decides about a document of which only its own signals are
     /// known; `None` where that takes the text. For `tamis whatif`.
     fn judge(&self, _signals: &dyn SignalLookup) -> Option<Decision> {
@@ -183,6 +194,10 @@ pub trait AnySettings: Send + Sync {
     fn table(&self) -> Option<PathBuf>;
     /// See [`Settings::steps`].
     fn steps(&self) -> &'static [Step];
+    /// See [`Settings::notes`].
+    fn notes(&self) -> Vec<String>;
+    /// See [`Settings::alarm`].
+    fn alarm(&self) -> Option<f64>;
     /// See [`Settings::judge`].
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision>;
     /// See [`Settings::build`].
@@ -220,6 +235,14 @@ impl<T: Settings> AnySettings for T {
 
     fn steps(&self) -> &'static [Step] {
         Settings::steps(self)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        Settings::notes(self)
+    }
+
+    fn alarm(&self) -> Option<f64> {
+        Settings::alarm(self)
     }
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {

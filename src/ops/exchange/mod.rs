@@ -14,7 +14,7 @@ mod scope;
 use rayon::ThreadPool;
 use serde::Serialize;
 
-pub use self::clusters::{Clusters, Membership};
+pub use self::clusters::{Clusters, Entry, Membership};
 pub use self::rank::{Keep, Ranking};
 pub use self::scope::Scope;
 use super::{Document, OpError, Outcome, document};

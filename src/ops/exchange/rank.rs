@@ -74,12 +74,6 @@ pub enum Ranking {
 }
 
 impl Ranking {
-    /// Whether the place alone decides, in document order.
-    #[must_use]
-    pub fn is_first(&self) -> bool {
-        matches!(self, Self::First)
-    }
-
     /// The ranks of the participants: the least survives, and among equals the first.
     ///
     /// # Errors

@@ -66,10 +66,24 @@ impl Bands {
     /// The key of every band: xxh3-128 of the band's number and of the values of its rows, 32 bits
     /// each, little endian.
     pub(super) fn keys(self, signature: &[u32]) -> impl Iterator<Item = u128> {
-        (0u32..).zip(signature.chunks_exact(self.rows)).take(self.bands).map(|(band, rows)| {
+        self.keys_of(signature, |value, hasher| hasher.update(&value.to_le_bytes()))
+    }
+
+    /// As [`Bands::keys`], for values of 64 bits.
+    pub(super) fn wide_keys(self, signature: &[u64]) -> impl Iterator<Item = u128> {
+        self.keys_of(signature, |value, hasher| hasher.update(&value.to_le_bytes()))
+    }
+
+    fn keys_of<T>(
+        self,
+        signature: &[T],
+        update: impl Fn(&T, &mut Xxh3),
+    ) -> impl Iterator<Item = u128> {
+        let bands = (0u32..).zip(signature.chunks_exact(self.rows)).take(self.bands);
+        bands.map(move |(band, rows)| {
             let mut hasher = Xxh3::new();
             hasher.update(&band.to_le_bytes());
-            rows.iter().for_each(|value| hasher.update(&value.to_le_bytes()));
+            rows.iter().for_each(|value| update(value, &mut hasher));
             hasher.digest128()
         })
     }

@@ -1,8 +1,12 @@
 //! How alike two sets of shingles are, exactly.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// What is compared with the threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::ops) enum Measure {
     /// What they have in common, as a share of what both have together.
     Jaccard,
     /// What they have in common, as a share of the smaller one.
