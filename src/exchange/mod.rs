@@ -5,11 +5,13 @@
 //! the plan alone, records are ordered totally by their 24-byte keys, and what does not fit in memory
 //! is sorted in runs, so that neither memory nor timing changes a byte of the result.
 
+mod components;
 mod file;
 mod merge;
 mod reader;
 mod writer;
 
+pub use components::{Components, Stats, edge_key};
 pub use merge::{Merge, merge_part};
 pub use reader::PartReader;
 pub use writer::ExchangeWriter;

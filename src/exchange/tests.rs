@@ -122,3 +122,27 @@ fn a_flipped_byte_is_found() {
         assert!(matches!(error, ExchangeError::Damaged { .. }), "{error}");
     }
 }
+
+/// One record a key remains, whether they meet in memory, in a run or between runs.
+#[test]
+fn unique_keeps_one_of_equal_keys() {
+    let (_folder, store) = store();
+    let mut files = Vec::new();
+    for budget in [1 << 16, 1 << 30] {
+        let path = format!("budget-{budget}");
+        let mut writer =
+            ExchangeWriter::new(&store, path.clone(), Cuts::Even { parts: 3 }, budget).unique();
+        // 5000 keys, four times each, some next to each other and some far apart.
+        for number in (0..10_000_u128).flat_map(|number| [number % 5000, number % 5000]) {
+            writer.push(key(number << 115), &number.to_le_bytes()).unwrap();
+        }
+        writer.finish().unwrap();
+        files.push(path);
+    }
+    assert_eq!(store.read(&files[0]).unwrap(), store.read(&files[1]).unwrap());
+    let found: Vec<_> = (0..3).flat_map(|part| read(&store, &files[..1], part, 256)).collect();
+    let expected = (0..5000_u128)
+        .map(|number| Record { key: key(number << 115), payload: number.to_le_bytes().to_vec() });
+    assert!(found.into_iter().eq(expected));
+    assert_eq!(store.list("").unwrap().len(), 2);
+}

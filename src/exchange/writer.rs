@@ -15,6 +15,7 @@ pub struct ExchangeWriter {
     path: String,
     cuts: Cuts,
     budget: usize,
+    unique: bool,
     entries: Vec<Place>,
     payloads: Vec<u8>,
     runs: Vec<String>,
@@ -36,13 +37,23 @@ impl ExchangeWriter {
             path,
             cuts,
             budget: budget.max(1 << 16),
+            unique: false,
             entries: Vec::new(),
             payloads: Vec::new(),
             runs: Vec::new(),
         }
     }
 
-    /// Adds a record. Keys must differ from each other, so that there is one order only.
+    /// Keeps one record of those with equal keys. They must carry equal payloads, too, or it is
+    /// open which one is kept.
+    #[must_use]
+    pub fn unique(mut self) -> Self {
+        self.unique = true;
+        self
+    }
+
+    /// Adds a record. Keys must differ from each other, so that there is one order only; see
+    /// [`ExchangeWriter::unique`] for the exception.
     ///
     /// # Errors
     /// When memory is full and the run cannot be written.
@@ -73,11 +84,17 @@ impl ExchangeWriter {
         &self.payloads[place.start..place.start + place.length as usize]
     }
 
+    fn file(&self, path: &str, cuts: Cuts) -> Result<SortedFile, ExchangeError> {
+        let mut file = SortedFile::create(&self.store, path, cuts)?;
+        file.unique = self.unique;
+        Ok(file)
+    }
+
     /// Writes what is held as a sorted run.
     fn spill(&mut self) -> Result<(), ExchangeError> {
         self.sort();
         let path = format!("{}.run{}", self.path, self.runs.len());
-        let mut out = SortedFile::create(&self.store, &path, Cuts::Even { parts: 1 })?;
+        let mut out = self.file(&path, Cuts::Even { parts: 1 })?;
         for place in &self.entries {
             out.push(&place.key, self.payload(place))?;
         }
@@ -95,7 +112,7 @@ impl ExchangeWriter {
     pub fn finish(mut self) -> Result<Written, ExchangeError> {
         if self.runs.is_empty() {
             self.sort();
-            let mut out = SortedFile::create(&self.store, &self.path, self.cuts)?;
+            let mut out = self.file(&self.path, self.cuts)?;
             for place in &self.entries {
                 out.push(&place.key, self.payload(place))?;
             }
@@ -104,7 +121,7 @@ impl ExchangeWriter {
         if !self.entries.is_empty() {
             self.spill()?;
         }
-        let mut out = SortedFile::create(&self.store, &self.path, self.cuts)?;
+        let mut out = self.file(&self.path, self.cuts)?;
         let runs = std::mem::take(&mut self.runs);
         let mut merge = Merge::open(&self.store, &runs, 0, &format!("{}.merge", self.path))?;
         let mut record = Record::default();
@@ -127,6 +144,8 @@ pub(super) struct SortedFile {
     index: Vec<Entry>,
     hash: Xxh3,
     buffer: Vec<u8>,
+    /// Whether a record is left out where its key equals the one before.
+    unique: bool,
 }
 
 impl SortedFile {
@@ -138,10 +157,15 @@ impl SortedFile {
             index: Vec::new(),
             hash: Xxh3::new(),
             buffer: Vec::new(),
+            unique: false,
         })
     }
 
     pub(super) fn push(&mut self, key: &Key, payload: &[u8]) -> Result<(), ExchangeError> {
+        // The buffer still holds the record before, its key first.
+        if self.unique && self.buffer.starts_with(key) {
+            return Ok(());
+        }
         let part = self.cuts.part(key);
         let position = self.out.position();
         if self.index.last().is_none_or(|last| last.part != part) {
