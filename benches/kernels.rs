@@ -13,9 +13,20 @@ use tamis::model::fasttext::Scratch;
 use tamis::ops::{BuildContext, Columns, Op, find};
 use tamis::read::{BatchBuilder, Fields, Format, Part, Piece};
 use tamis::store::Store;
-use tamis::text::WordKind;
+use tamis::text::{Analysis, WordKind, shingles};
 use tamis::tokens::TokenBatch;
 use tokenizers::pipeline::PipelineToken;
+
+use self::bands::Bands;
+use self::signature::Permutations;
+
+// Inner parts of minhash-dedup, which the library does not show.
+#[allow(dead_code, reason = "not all of it is measured")]
+#[path = "../src/ops/minhash_dedup/bands.rs"]
+mod bands;
+#[allow(dead_code, reason = "not all of it is measured")]
+#[path = "../src/ops/minhash_dedup/signature.rs"]
+mod signature;
 
 fn main() {
     divan::main();
@@ -63,8 +74,69 @@ fn words(bencher: Bencher, kind: &str) {
     let kind: WordKind = serde_json::from_value(kind.into()).unwrap();
     bencher.counter(bytes(&batch)).bench(|| {
         (0..batch.len())
-            .map(|row| tamis::text::Analysis::default().words(batch.text(row), kind).len())
+            .map(|row| Analysis::default().words(batch.text(row), kind).len())
             .sum::<usize>()
+    });
+}
+
+/// Shingles of words that are split already, or of characters.
+#[divan::bench(args = ["words", "chars"])]
+fn shingles_of(bencher: Bencher, unit: &str) {
+    let batch = batch();
+    let analyses: Vec<Analysis> = (0..batch.len()).map(|_| Analysis::default()).collect();
+    let split = |row: usize| analyses[row].words(batch.text(row), WordKind::Unicode);
+    (0..batch.len()).for_each(|row| _ = split(row));
+    let (mut scratch, mut found) = (shingles::Scratch::default(), Vec::new());
+    bencher.counter(bytes(&batch)).bench_local(|| {
+        for row in 0..batch.len() {
+            let text = batch.text(row);
+            match unit {
+                "words" => shingles::of_words(text, split(row), 5, &mut scratch, &mut found),
+                _ => shingles::of_chars(text, 24, &mut scratch, &mut found),
+            }
+            black_box(&found);
+        }
+    });
+}
+
+/// Signatures of shingles that are there, by the bytes of their texts.
+#[divan::bench(args = [96, 112, 286])]
+fn signatures(bencher: Bencher, hashes: usize) {
+    let batch = batch();
+    let mut scratch = shingles::Scratch::default();
+    let all: Vec<Vec<u32>> = (0..batch.len())
+        .map(|row| {
+            let (text, analysis, mut found) = (batch.text(row), Analysis::default(), Vec::new());
+            let words = analysis.words(text, WordKind::Unicode);
+            shingles::of_words(text, words, 5, &mut scratch, &mut found);
+            found
+        })
+        .collect();
+    let (permutations, mut signature) = (Permutations::new(hashes), Vec::new());
+    bencher.counter(bytes(&batch)).bench_local(|| {
+        for shingles in &all {
+            permutations.sign(shingles, &mut signature);
+            black_box(&signature);
+        }
+    });
+}
+
+/// From texts to the keys of all bands.
+#[divan::bench(args = [(16, 6), (14, 8), (26, 11)])]
+fn minhash_keys(bencher: Bencher, (bands, rows): (usize, usize)) {
+    let batch = batch();
+    let cut = Bands { bands, rows };
+    let permutations = Permutations::new(cut.hashes());
+    let (mut scratch, mut found) = (shingles::Scratch::default(), Vec::new());
+    let mut signature = Vec::new();
+    bencher.counter(bytes(&batch)).bench_local(|| {
+        (0..batch.len()).fold(0, |keys, row| {
+            let (text, analysis) = (batch.text(row), Analysis::default());
+            let words = analysis.words(text, WordKind::Unicode);
+            shingles::of_words(text, words, 5, &mut scratch, &mut found);
+            permutations.sign(&found, &mut signature);
+            cut.keys(&signature).fold(keys, |keys, key| keys ^ key)
+        })
     });
 }
 

@@ -63,14 +63,14 @@ pub fn of_chars(text: &str, n: usize, scratch: &mut Scratch, shingles: &mut Vec<
     let mut space = false;
     for c in text.trim().chars() {
         if c.is_whitespace() {
-            space = true;
+            if !std::mem::replace(&mut space, true) {
+                hashes.push(char_hash(' '));
+            }
             continue;
         }
-        if std::mem::take(&mut space) {
-            hashes.push(char_hash(' '));
-        }
-        if c.is_ascii() {
-            hashes.push(char_hash(c.to_ascii_lowercase()));
+        space = false;
+        if let Some(hash) = ASCII_HASHES.get(c as usize) {
+            hashes.push(*hash);
         } else if has_no_case(c) {
             hashes.push(char_hash(c));
         } else {
@@ -112,15 +112,26 @@ fn finish(sum: u64) -> u32 {
 
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "folds the halves")]
-fn mix(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
+const fn mix(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
     product as u64 ^ (product >> 64) as u64
 }
 
 #[inline]
-fn char_hash(c: char) -> u64 {
-    mix(u64::from(c) ^ LOW, HIGH)
+const fn char_hash(c: char) -> u64 {
+    mix(c as u64 ^ LOW, HIGH)
 }
+
+/// The hashes of ASCII characters in lower case.
+static ASCII_HASHES: [u64; 128] = {
+    let mut hashes = [0; 128];
+    let mut byte = 0u8;
+    while byte < 128 {
+        hashes[byte as usize] = char_hash(byte.to_ascii_lowercase() as char);
+        byte += 1;
+    }
+    hashes
+};
 
 /// The hash of a word in lower case. `lower` is scratch.
 #[inline]
@@ -156,45 +167,48 @@ fn hash_lower(bytes: &[u8], mut start: usize, end: usize) -> u64 {
     let mut state = ((end - start) as u64).wrapping_mul(LENGTH);
     while end - start > 16 {
         if let Some(block) = bytes[start..].first_chunk() {
-            state = absorb(state, block);
+            state = absorb(state, block, u128::MAX);
         }
         start += 16;
     }
     let length = end - start;
-    let mut block = [0; 16];
-    if let Some(chunk) = bytes[start..].first_chunk::<16>()
-        && let Some(mask) = MASKS[16 - length..].first_chunk::<16>()
-    {
-        for ((byte, from), mask) in block.iter_mut().zip(chunk).zip(mask) {
-            *byte = from & mask;
-        }
-    } else {
-        // At the end of the text.
-        block[..length].copy_from_slice(&bytes[start..end]);
+    if let Some(block) = bytes[start..].first_chunk() {
+        return absorb(state, block, MASKS[length & 0xf]);
     }
-    absorb(state, &block)
+    // At the end of the text.
+    let mut block = [0; 16];
+    block[..length].copy_from_slice(&bytes[start..end]);
+    absorb(state, &block, u128::MAX)
 }
 
-/// From its place 16 − n on, it leaves the first n bytes of 16.
-static MASKS: [u8; 32] = {
-    let mut masks = [0; 32];
-    let mut at = 0;
-    while at < 16 {
-        masks[at] = 0xff;
-        at += 1;
+/// By a number of bytes, what leaves the first so many of 16; 0 for 16 of them.
+static MASKS: [u128; 16] = {
+    let mut masks = [u128::MAX; 16];
+    let mut length = 1;
+    while length < 16 {
+        masks[length] = u128::MAX >> (128 - 8 * length);
+        length += 1;
     }
     masks
 };
 
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-fn absorb(state: u64, block: &[u8; 16]) -> u64 {
-    let mut lower = *block;
-    for byte in &mut lower {
-        *byte |= u8::from(byte.is_ascii_uppercase()) << 5;
-    }
-    let both = u128::from_le_bytes(lower);
-    mix(both as u64 ^ LOW, (both >> 64) as u64 ^ HIGH ^ state)
+fn absorb(state: u64, block: &[u8; 16], mask: u128) -> u64 {
+    let both = u128::from_le_bytes(*block) & mask;
+    mix(to_lower(both as u64) ^ LOW, to_lower((both >> 64) as u64) ^ HIGH ^ state)
+}
+
+/// Eight bytes, ASCII capitals among them as small letters.
+#[inline]
+fn to_lower(bytes: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    // In each byte the top bit tells; the seven below it cannot carry into the next byte.
+    let low = bytes & !HIGH;
+    let from_a = low + (0x80 - b'A' as u64) * ONES;
+    let behind_z = low + (0x7f - b'Z' as u64) * ONES;
+    bytes | (from_a & !behind_z & !bytes & HIGH) >> 2
 }
 
 #[cfg(test)]

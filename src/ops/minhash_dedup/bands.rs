@@ -5,7 +5,7 @@
 //! with probability `1 − (1 − Jʳ)ᵇ` for b bands of r rows: little below some J, nearly always above
 //! (Leskovec, Rajaraman, Ullman, [Mining of Massive Datasets](http://www.mmds.org/), chapter 3.4).
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// How a signature is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,29 +63,34 @@ impl Bands {
         }
     }
 
-    /// The key of every band: xxh3-128 of the band's number and of the values of its rows, 32 bits
-    /// each, little endian.
-    pub(super) fn keys(self, signature: &[u32]) -> impl Iterator<Item = u128> {
-        self.keys_of(signature, |value, hasher| hasher.update(&value.to_le_bytes()))
-    }
-
-    /// As [`Bands::keys`], for values of 64 bits.
-    pub(super) fn wide_keys(self, signature: &[u64]) -> impl Iterator<Item = u128> {
-        self.keys_of(signature, |value, hasher| hasher.update(&value.to_le_bytes()))
-    }
-
-    fn keys_of<T>(
-        self,
-        signature: &[T],
-        update: impl Fn(&T, &mut Xxh3),
-    ) -> impl Iterator<Item = u128> {
-        let bands = (0u32..).zip(signature.chunks_exact(self.rows)).take(self.bands);
-        bands.map(move |(band, rows)| {
-            let mut hasher = Xxh3::new();
-            hasher.update(&band.to_le_bytes());
-            rows.iter().for_each(|value| update(value, &mut hasher));
-            hasher.digest128()
+    /// The key of every band of a signature: xxh3-128 of the band's number (32 bits) and of the values
+    /// of its rows (as wide as they are), little endian.
+    pub(super) fn keys<V: Value>(self, signature: &[V]) -> impl Iterator<Item = u128> {
+        let mut bytes = Vec::with_capacity(4 + 8 * self.rows);
+        (0u32..).zip(signature.chunks_exact(self.rows)).take(self.bands).map(move |(band, rows)| {
+            bytes.clear();
+            bytes.extend_from_slice(&band.to_le_bytes());
+            rows.iter().for_each(|value| value.append(&mut bytes));
+            xxh3_128(&bytes)
         })
+    }
+}
+
+/// A value of a signature.
+pub(super) trait Value: Copy {
+    /// Appends its bytes, little endian.
+    fn append(self, bytes: &mut Vec<u8>);
+}
+
+impl Value for u32 {
+    fn append(self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.to_le_bytes());
+    }
+}
+
+impl Value for u64 {
+    fn append(self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.to_le_bytes());
     }
 }
 
@@ -139,11 +144,14 @@ mod tests {
     #[test]
     fn keys_tell_bands_and_rows() {
         let cut = Bands { bands: 2, rows: 3 };
-        let keys: Vec<u128> = cut.keys(&[1, 2, 3, 1, 2, 3]).collect();
+        let keys: Vec<u128> = cut.keys(&[1u32, 2, 3, 1, 2, 3]).collect();
         assert_eq!(keys.len(), 2);
         assert_ne!(keys[0], keys[1]);
         let bytes: Vec<u8> = [1u32, 1, 2, 3].iter().flat_map(|value| value.to_le_bytes()).collect();
-        assert_eq!(keys[1], xxhash_rust::xxh3::xxh3_128(&bytes));
-        assert!(keys[1] != cut.keys(&[1, 2, 3, 1, 3, 2]).last().unwrap());
+        assert_eq!(keys[1], xxh3_128(&bytes));
+        assert!(keys[1] != cut.keys(&[1u32, 2, 3, 1, 3, 2]).last().unwrap());
+        assert!(keys[1] != cut.keys(&[1u64, 2, 3, 1, 2, 3]).last().unwrap());
+        // What is short of a band has no key.
+        assert_eq!(cut.keys(&[1u32, 2, 3, 4, 5]).count(), 1);
     }
 }

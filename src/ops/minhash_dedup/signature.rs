@@ -144,6 +144,7 @@ fn block_minima<const WIDE: usize>(blocks: &[Block<16>; WIDE], shingles: &[u32],
 
 #[cfg(test)]
 mod tests {
+    use super::super::bands::Bands;
     use super::*;
 
     fn sign(count: usize, shingles: &[u32]) -> Vec<u32> {
@@ -190,5 +191,49 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Two sets with `common` elements of `union` in common.
+    fn pair(seed: u64, common: usize, union: usize) -> [Vec<u32>; 2] {
+        let all = numbers(seed, union);
+        let (both, single) = all.split_at(common);
+        let (left, right) = single.split_at(single.len() / 2);
+        [[both, left].concat(), [both, right].concat()]
+    }
+
+    #[test]
+    fn estimates_are_as_good_as_those_of_random_permutations() {
+        let cut = Bands { bands: 16, rows: 6 };
+        let permutations = Permutations::new(cut.hashes());
+        let [mut left, mut right] = [Vec::new(), Vec::new()];
+        // Sets of a few shingles, too: permutations that are not random show there first.
+        for (common, union, trials) in
+            [(1u32, 3u32, 6000u32), (4, 5, 6000), (3, 6, 6000), (16, 20, 6000), (140, 200, 1500)]
+        {
+            let (mut sum, mut squares, mut nominated) = (0.0, 0.0, 0.0);
+            let (j, n) = (f64::from(common) / f64::from(union), f64::from(trials));
+            for seed in 0..trials {
+                let sets = pair(seed.into(), common as usize, union as usize);
+                permutations.sign(&sets[0], &mut left);
+                permutations.sign(&sets[1], &mut right);
+                let same = left.iter().zip(&right).filter(|(left, right)| left == right).count();
+                let error = f64::from(u32::try_from(same).unwrap()) / 96.0 - j;
+                sum += error;
+                squares += error * error;
+                nominated += f64::from(cut.keys(&left).zip(cut.keys(&right)).any(|(l, r)| l == r));
+            }
+            let sigma = (j * (1.0 - j) / 96.0).sqrt();
+            assert!((sum / n).abs() < 4.0 * sigma / n.sqrt(), "{common} of {union}: {}", sum / n);
+            let spread = (squares / n).sqrt() / sigma;
+            assert!((0.95..1.05).contains(&spread), "{common} of {union}: {spread}");
+            let expected = cut.probability(j);
+            let error = (expected * (1.0 - expected) / n).sqrt();
+            assert!((nominated / n - expected).abs() < 4.0 * error, "{common} of {union}");
+        }
+    }
+
+    #[test]
+    fn version_1_stays_as_it_is() {
+        assert_eq!(sign(3, &[1, 2, 3]), [60_478_643, 184_818_554, 1_401_687_830]);
     }
 }

@@ -69,7 +69,7 @@ impl Signer {
             }
             Kind::Datatrove(signer) => {
                 if signer.sign(document.text, &mut scratch.datatrove, &mut scratch.wide) {
-                    keys.extend(self.cut.wide_keys(&scratch.wide));
+                    keys.extend(self.cut.keys(&scratch.wide));
                 }
             }
         });

@@ -93,3 +93,55 @@ fn signatures_are_those_of_datatrove() {
     println!("{texts} texts, {signed} signatures, {wrong} differences");
     assert!(signed > 50 * signers.len() && wrong == 0);
 }
+
+#[test]
+fn all_kernels_give_the_same() {
+    let mut random = RandomState::new(1);
+    for count in [1, 8, 9, 112, 117] {
+        let signer = Signer::new(5, count, 3, Hash::Xxhash, Precision::Bits64);
+        let mut shingles: Vec<u64> = (0..300).map(|_| random.next_in(0, u64::MAX)).collect();
+        shingles.extend([0, 1, u64::MAX, PRIME, PRIME - 1, PRIME + 1, PRIME << 1, PRIME << 3]);
+        for mask in [u64::MAX, u32::MAX.into()] {
+            let run = |kernel: Kernel| {
+                let mut signature = vec![u64::MAX; signer.blocks.len() * 8];
+                kernel(&signer.blocks, mask, &shingles, &mut signature);
+                signature
+            };
+            // The definition.
+            let places =
+                signer.blocks.iter().flat_map(|block| block.factor.iter().zip(block.offset));
+            let expected: Vec<u64> = places
+                .map(|(factor, offset)| {
+                    let values = shingles.iter().map(|shingle| {
+                        shingle.wrapping_mul(*factor).wrapping_add(offset) % PRIME & mask
+                    });
+                    values.min().unwrap()
+                })
+                .collect();
+            assert_eq!(run(minima), expected);
+            assert_eq!(run(kernel()), expected);
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                assert_eq!(run(x86::avx2), expected);
+            }
+        }
+    }
+    // Multiples of the prime are zero.
+    let block = Block { factor: [1; 8], offset: [0; 8] };
+    for shingle in [0, PRIME, PRIME * 2, PRIME * 8] {
+        let mut signature = [u64::MAX; 8];
+        minima(&[block], u64::MAX, &[shingle], &mut signature);
+        assert_eq!(signature, [0; 8]);
+    }
+}
+
+#[test]
+fn hostile_texts_are_signed() {
+    let signer = Signer::new(5, 112, 1, Hash::Xxhash, Precision::Bits64);
+    let (mut scratch, mut signature) = (Scratch::default(), Vec::new());
+    for unit in ["a", "1.", "\u{301}", "\u{200b}", "\r\n", "\0", "Σ", "\u{1e4ec}", ". ", "字"] {
+        let text = unit.repeat(300_000 / unit.len());
+        let signed = signer.sign(&text, &mut scratch, &mut signature);
+        assert_eq!(signed, !signature.is_empty(), "{unit:?}");
+    }
+}
