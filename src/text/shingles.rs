@@ -6,6 +6,9 @@
 //!
 //! * All arithmetic is modulo 2⁶⁴; `mix(a, b)` is the exclusive or of the halves of the 128-bit
 //!   product of `a` and `b`; bytes are read little endian, zeros behind the last one.
+//! * Words are those of [UAX #29](https://www.unicode.org/reports/tr29/), cut at the marks that it
+//!   lets stand inside them (`don't`, `3.14`), and kana and Hangul a character each, as ideographs
+//!   are.
 //! * A *word* is brought to lower case, character by character ([`char::to_lowercase`], so that no
 //!   letter depends on its neighbours). Its hash begins as `s = LENGTH · bytes`. While more than 16
 //!   bytes are left, 16 are taken as two numbers l and h: `s = mix(l ^ LOW, h ^ HIGH ^ s)`. The rest,
@@ -51,8 +54,95 @@ pub fn of_words(
 ) {
     scratch.clear();
     let Scratch { hashes, lower } = scratch;
-    hashes.extend(words.iter().map(|word| word_hash(text, *word, lower)));
+    for word in words {
+        if word.is_ascii() && !has_mark(text.as_bytes(), word.start as usize, word.end as usize) {
+            hashes.push(hash_lower(text.as_bytes(), word.start as usize, word.end as usize));
+        } else {
+            pieces(word.of(text), |piece| hashes.push(piece_hash(piece, lower)));
+        }
+    }
     roll(hashes, n, shingles);
+}
+
+/// Whether an ASCII word holds one of the marks that UAX #29 lets stand inside words: `'`, `,`, `.`,
+/// `:`, `;`.
+#[inline]
+fn has_mark(bytes: &[u8], start: usize, end: usize) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let length = end - start;
+    if let Some(chunk) = bytes[start..].first_chunk::<8>()
+        && (1..=8).contains(&length)
+    {
+        // Zeros stand for what is behind the word. No byte is above 127, so that nothing carries.
+        let behind = !(u64::MAX >> (64 - 8 * length));
+        let word = u64::from_le_bytes(*chunk) & !behind | b'0' as u64 * ONES & behind;
+        let from = |byte: u8| word + u64::from(0x80 - byte) * ONES;
+        let mark = !from(b'0') | (from(b':') & !from(b'A'));
+        return mark & 0x80 * ONES != 0;
+    }
+    bytes[start..end].iter().any(|byte| matches!(byte, 0..b'0' | b':'..b'A'))
+}
+
+/// The pieces of a word: without the marks that UAX #29 lets stand inside, and kana and Hangul
+/// character by character.
+fn pieces(word: &str, mut piece: impl FnMut(&str)) {
+    let mut start = None;
+    for (at, c) in word.char_indices() {
+        let alone = matches!(c, '\u{3040}'..='\u{30ff}' | '\u{ac00}'..='\u{d7af}');
+        if alone || is_mark(c) {
+            if let Some(start) = start.take() {
+                piece(&word[start..at]);
+            }
+            if alone {
+                piece(&word[at..at + c.len_utf8()]);
+            }
+        } else {
+            start.get_or_insert(at);
+        }
+    }
+    if let Some(start) = start {
+        piece(&word[start..]);
+    }
+}
+
+/// The characters of the classes MidLetter, MidNum, MidNumLet, Single_Quote and Double_Quote of
+/// [UAX #29](https://www.unicode.org/reports/tr29/#Table_Word_Break_Property_Values).
+fn is_mark(c: char) -> bool {
+    matches!(
+        c,
+        '"' | '\''
+            | ','
+            | '.'
+            | ':'
+            | ';'
+            | '\u{b7}'
+            | '\u{37e}'
+            | '\u{387}'
+            | '\u{55f}'
+            | '\u{589}'
+            | '\u{5f4}'
+            | '\u{60c}'
+            | '\u{60d}'
+            | '\u{66c}'
+            | '\u{7f8}'
+            | '\u{2018}'
+            | '\u{2019}'
+            | '\u{2024}'
+            | '\u{2027}'
+            | '\u{2044}'
+            | '\u{fe10}'
+            | '\u{fe13}'
+            | '\u{fe14}'
+            | '\u{fe50}'
+            | '\u{fe52}'
+            | '\u{fe54}'
+            | '\u{fe55}'
+            | '\u{ff07}'
+            | '\u{ff0c}'
+            | '\u{ff0e}'
+            | '\u{ff1a}'
+            | '\u{ff1b}'
+    )
 }
 
 /// The shingles of all runs of `n` characters, as [`of_words`] gives those of words. Letter case does
@@ -133,23 +223,13 @@ static ASCII_HASHES: [u64; 128] = {
     hashes
 };
 
-/// The hash of a word in lower case. `lower` is scratch.
-#[inline]
-fn word_hash(text: &str, word: Word, lower: &mut String) -> u64 {
-    let (start, end) = (word.start as usize, word.end as usize);
-    if word.is_ascii() {
-        return hash_lower(text.as_bytes(), start, end);
-    }
-    lower_word_hash(word.of(text), lower)
-}
-
-/// The hash of a word that is not all ASCII.
-fn lower_word_hash(word: &str, lower: &mut String) -> u64 {
-    if word.chars().all(has_no_case) {
-        return hash_lower(word.as_bytes(), 0, word.len());
+/// The hash of a piece of a word in lower case. `lower` is scratch.
+fn piece_hash(piece: &str, lower: &mut String) -> u64 {
+    if piece.is_ascii() || piece.chars().all(has_no_case) {
+        return hash_lower(piece.as_bytes(), 0, piece.len());
     }
     lower.clear();
-    lower.extend(word.chars().flat_map(char::to_lowercase));
+    lower.extend(piece.chars().flat_map(char::to_lowercase));
     hash_lower(lower.as_bytes(), 0, lower.len())
 }
 
