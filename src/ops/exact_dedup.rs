@@ -35,11 +35,19 @@ pub(super) struct ExactDedup {
     pub scope: Scope,
     /// Sources whose documents are never dropped. Others are dropped in their favour as ever.
     pub exempt: Vec<String>,
+    /// The share of its documents that a source or a language may lose before the summary warns.
+    pub alarm: f64,
 }
 
 impl Default for ExactDedup {
     fn default() -> Self {
-        Self { by: "text".to_owned(), keep: Keep::First, scope: Scope::Run, exempt: Vec::new() }
+        Self {
+            by: "text".to_owned(),
+            keep: Keep::First,
+            scope: Scope::Run,
+            exempt: Vec::new(),
+            alarm: 0.5,
+        }
     }
 }
 
@@ -65,6 +73,10 @@ impl Settings for ExactDedup {
 
     fn steps(&self) -> &'static [Step] {
         &[Step::Send, Step::Meet(Target::Documents)]
+    }
+
+    fn alarm(&self) -> Option<f64> {
+        Some(self.alarm)
     }
 
     fn conditions(&self) -> Vec<&str> {

@@ -60,6 +60,8 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                         plan.stages[*index].name,
                         parts(*cuts)
                     ));
+                    let settings = plan.stages[*index].typed_settings();
+                    lines.extend(settings.map(|settings| settings.notes()).unwrap_or_default());
                 }
                 FlowOutput::Final { tokens } => {
                     lines.push("write documents/ and ledger/".to_owned());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::digest::{self, InputDigest};
 use super::{FlowInput, FlowOutput, PhaseKind, Plan, PlanSource, PlanStage, PlanTable, PlanTokens};
 use super::{inputs, order};
+use crate::config::diagnostic::nearest;
 use crate::config::outcome::Order;
 use crate::config::source::Source;
 use crate::config::stage::Stage;
@@ -79,6 +80,17 @@ pub fn check(pipeline: &Pipeline, assets: &Assets) -> Result<(), ConfigErrors> {
             format!("more than {MAX_EDITS} stages that may change texts"),
             stage.spans.of("op"),
         ));
+    }
+    if let Some(documents) = &pipeline.documents {
+        let known: Vec<&str> = columns.signals.iter().map(|(name, _)| name.as_str()).collect();
+        for name in documents.signals.iter().filter(|name| !known.contains(&name.as_str())) {
+            let help = match nearest(name, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are: {}", known.join(", ")),
+            };
+            let message = format!("[documents]: no stage computes the signal `{name}`");
+            errors.push(ConfigError::new(message, documents.spans.of("signals")).help(help));
+        }
     }
     if let Some(tokens) = &pipeline.tokens {
         match assets.tokenizer(&tokens.tokenizer) {
@@ -214,7 +226,11 @@ fn draft(
         ledger: pipeline.ledger,
         rejected: pipeline.rejected,
         order_digest: None,
-        documents: pipeline.documents.clone(),
+        documents: pipeline
+            .documents
+            .as_ref()
+            .map(|documents| documents.value.clone())
+            .unwrap_or_default(),
         tokens,
         splits: 0,
         phases: Vec::new(),
