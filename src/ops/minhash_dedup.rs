@@ -1,6 +1,6 @@
 //! `minhash-dedup`: near duplicates.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the op follows"))]
+#![allow(dead_code, reason = "the op follows")]
 
 mod bands;
 mod datatrove;
