@@ -141,6 +141,22 @@ impl Engine {
         Ok(out)
     }
 
+    /// What the index of an exchange stage is to remember of the documents of a batch, in order.
+    pub(super) fn remember(
+        &self,
+        index: usize,
+        (source, split): (u32, u32),
+        batch: &Batch,
+        answers: &[(usize, Record)],
+    ) -> Result<Vec<Vec<u8>>, ExecError> {
+        let Some(stage) = &self.stages[index] else { return Ok(Vec::new()) };
+        let Op::Exchange(op) = &stage.op else { return Ok(Vec::new()) };
+        let mut rows = stage.scope(source, batch)?;
+        rows.retain(|&row| batch.verdicts[row].is_kept());
+        let documents = self.participants(batch, &rows, (source, split), answers);
+        op.remember(&documents).map_err(|error| self.stage_error(index, error))
+    }
+
     /// Lets an exchange stage decide about the documents of a batch, with the answers they got.
     pub(super) fn conclude(
         &self,
