@@ -99,7 +99,8 @@ impl Version {
     /// # Errors
     /// When it cannot be read or was made by another op or with other settings.
     pub fn latest(store: &Store, op: &str, settings: &Value) -> Result<(u32, Self), IndexError> {
-        let number = |path: &str| path.strip_prefix("versions/")?.strip_suffix(".json")?.parse().ok();
+        let number =
+            |path: &str| path.strip_prefix("versions/")?.strip_suffix(".json")?.parse().ok();
         let entries = store.list("versions")?;
         let Some(number) = entries.iter().filter_map(|entry| number(&entry.path)).max() else {
             return Ok((0, Self::empty(op, settings.clone())));

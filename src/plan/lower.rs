@@ -179,7 +179,8 @@ fn index(
         _ => false,
     };
     // What the stage is shown and how it looks at it name what the run adds.
-    let segment = plan.phases.iter().find(sends).map_or(String::new(), |phase| phase.digest.clone());
+    let segment =
+        plan.phases.iter().find(sends).map_or(String::new(), |phase| phase.digest.clone());
     let store = Store::open(&root)?;
     let (version, found) = Version::latest(&store, &plan.stages[stage].op, &settings)?;
     let before = found.before(&segment);

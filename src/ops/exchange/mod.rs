@@ -8,6 +8,7 @@
 //! the op is a few functions over streams.
 
 mod clusters;
+mod known;
 mod rank;
 mod scope;
 
@@ -15,6 +16,7 @@ use rayon::ThreadPool;
 use serde::Serialize;
 
 pub use self::clusters::{Clusters, Entry, Membership};
+pub use self::known::IndexAction;
 pub use self::rank::{Keep, Ranking};
 pub use self::scope::Scope;
 use super::{Document, OpError, Outcome, document};
