@@ -24,6 +24,7 @@ mod line_modify;
 mod lines;
 mod ngram_repetition;
 mod normalize;
+mod paragraph_dedup;
 mod phrase;
 mod sample;
 mod set;
@@ -75,6 +76,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<set::Set>(),
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
+    OpEntry::of::<paragraph_dedup::ParagraphDedup>(),
     OpEntry::of::<join::Join>(),
 ];
 

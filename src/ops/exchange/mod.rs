@@ -10,6 +10,7 @@
 mod clusters;
 mod rank;
 mod scope;
+mod shorten;
 
 use rayon::ThreadPool;
 use serde::Serialize;
@@ -17,6 +18,7 @@ use serde::Serialize;
 pub use self::clusters::{Clusters, Membership};
 pub use self::rank::{Keep, Ranking};
 pub use self::scope::Scope;
+pub(super) use self::shorten::{ALL_DUPLICATE, Shorten, TOO_SHORT, counted, share};
 use super::{Document, OpError, Outcome, document};
 use crate::document::{Batch, Cluster, SignalColumn};
 use crate::exchange::{Cuts, ExchangeError, ExchangeWriter, Key, Merge, Record};
