@@ -30,6 +30,7 @@ mod sample;
 mod set;
 mod settings;
 mod stop_words;
+mod substring_dedup;
 mod symbol_ratio;
 #[cfg(test)]
 mod testing;
@@ -77,6 +78,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
     OpEntry::of::<paragraph_dedup::ParagraphDedup>(),
+    OpEntry::of::<substring_dedup::SubstringDedup>(),
     OpEntry::of::<join::Join>(),
 ];
 
