@@ -283,10 +283,10 @@ impl ExchangeOp for Paragraphs {
             let chars = |range: &Range<usize>| text[range.clone()].chars().count();
             let found = pieces.iter().zip(&duplicates).filter(|(_, duplicate)| **duplicate);
             let removed = found.map(|(piece, _)| chars(&piece.range)).sum();
-            values[0] = counted(pieces.len());
-            values[1] = counted(duplicates.iter().filter(|duplicate| **duplicate).count());
-            values[2] = counted(removed);
-            values[3] = share(removed, chars(&(0..text.len())));
+            values[0] = Some(counted(pieces.len()));
+            values[1] = Some(counted(duplicates.iter().filter(|duplicate| **duplicate).count()));
+            values[2] = Some(counted(removed));
+            values[3] = Some(share(removed, chars(&(0..text.len()))));
             taken(&pieces, &duplicates, text.len())
         }))
     }

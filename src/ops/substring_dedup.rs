@@ -246,7 +246,7 @@ impl ExchangeOp for Substrings {
     }
 
     fn meet(&self, step: usize, task: &mut MeetTask<'_>) -> Result<(), OpError> {
-        if step == 0 { meet::whole(task) } else { meet::windows(task, &self.hasher) }
+        if step == 1 { meet::whole(task) } else { meet::windows(task, &self.hasher) }
     }
 
     fn conclude(
@@ -263,10 +263,10 @@ impl ExchangeOp for Substrings {
             let text = documents.batch.text(row);
             let repeats = self.repeats(documents, row);
             let bytes = |ranges: &[Range<usize>]| ranges.iter().map(Range::len).sum::<usize>();
-            values[0] = counted(bytes(&repeats));
+            values[0] = Some(counted(bytes(&repeats)));
             let removed = self.settings.snap.apply(text, &merge(repeats.into_iter(), gap));
-            values[1] = counted(bytes(&removed));
-            values[2] = share(bytes(&removed), text.len());
+            values[1] = Some(counted(bytes(&removed)));
+            values[2] = Some(share(bytes(&removed), text.len()));
             removed
         }))
     }

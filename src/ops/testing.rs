@@ -166,13 +166,12 @@ pub(super) fn exchange(
             Some(Step::Meet(Target::Documents)) => Cuts::Even { parts: setup.parts },
         };
         if matches!(kind, Step::Send) {
-            let sends = steps[..step].iter().filter(|kind| matches!(kind, Step::Send)).count();
             for (split, batch) in (0u32..).zip(&batches) {
                 let found = answers(&before, split);
                 let all: Vec<usize> = (0..batch.len()).collect();
                 let documents = participants(batch, &all, split, &sources, splits, &found);
                 let mut sent = Outbox::default();
-                op.send(sends, &documents, &mut sent).unwrap();
+                op.send(step, &documents, &mut sent).unwrap();
                 let path = format!("{step}-{split}");
                 let mut out = ExchangeWriter::new(&store, path.clone(), next, setup.budget);
                 for (key, payload) in sent.records() {
@@ -183,7 +182,6 @@ pub(super) fn exchange(
             }
             continue;
         }
-        let meets = steps[..step].iter().filter(|kind| matches!(kind, Step::Meet(_))).count();
         for part in 0..setup.parts {
             let work = format!("{step}-{part}");
             let mut task = MeetTask {
@@ -198,7 +196,7 @@ pub(super) fn exchange(
                 figures: super::Figures::default(),
                 sent: 0,
             };
-            op.meet(meets, &mut task).unwrap();
+            op.meet(step, &mut task).unwrap();
             task.out.finish().unwrap();
             files.push(format!("{work}.out"));
         }

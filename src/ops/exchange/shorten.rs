@@ -81,12 +81,12 @@ impl Shorten {
 }
 
 /// A count as the value of a signal.
-pub(in crate::ops) fn counted(count: usize) -> Option<SignalValue<'static>> {
-    Some(SignalValue::Int(i64::try_from(count).unwrap_or(i64::MAX)))
+pub(in crate::ops) fn counted(count: usize) -> SignalValue<'static> {
+    SignalValue::Int(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// The share that a part has of a whole; 0 of nothing.
 #[expect(clippy::cast_precision_loss, reason = "lengths of texts are exact in a float")]
-pub(in crate::ops) fn share(part: usize, whole: usize) -> Option<SignalValue<'static>> {
-    Some(SignalValue::Float(if whole == 0 { 0.0 } else { part as f64 / whole as f64 }))
+pub(in crate::ops) fn share(part: usize, whole: usize) -> SignalValue<'static> {
+    SignalValue::Float(if whole == 0 { 0.0 } else { part as f64 / whole as f64 })
 }

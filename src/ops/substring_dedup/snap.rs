@@ -98,7 +98,7 @@ mod tests {
         let ranges = [0..5, 3..4, 5..6, 8..9, 12..20];
         assert_eq!(merge(ranges.clone().into_iter(), 0), [0..6, 8..9, 12..20]);
         assert_eq!(merge(ranges.clone().into_iter(), 2), [0..9, 12..20]);
-        assert_eq!(merge(ranges.into_iter(), 3), [0..20]);
+        assert_eq!(merge(ranges.into_iter(), 3), vec![0..20; 1]);
     }
 
     #[test]

@@ -52,8 +52,8 @@ fn check(documents: &[String], window: usize, size: usize, setup: Setup) {
     let expected = definition(&bytes, window);
     for ((trial, text), ranges) in trials.iter().zip(documents).zip(expected) {
         let total: usize = ranges.iter().map(Range::len).sum();
-        let found = trial.number("duplicate_bytes");
-        assert!((found - total as f64).abs() < 0.5, "{documents:?}: {text:?} {found} {ranges:?}");
+        let found = trial.number("duplicate_bytes").to_string();
+        assert_eq!(found, total.to_string(), "{documents:?}: {text:?} {ranges:?}");
         let mut left = text.clone();
         for range in ranges.into_iter().rev() {
             let start = text.ceil_char_boundary(range.start);

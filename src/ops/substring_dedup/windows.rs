@@ -65,18 +65,18 @@ mod tests {
     fn a_window_has_one_hash_wherever_it_stands() {
         let text: Vec<u8> = (0..2000u32).map(|n| (n * n % 251 % 7) as u8 + 249).collect();
         let hasher = WindowHasher::new(50);
-        let mut hashes = Vec::new();
+        let mut all = Vec::new();
         hasher.hash(&text, |number, hash| {
-            assert_eq!(number as usize, hashes.len());
-            hashes.push(hash);
+            assert_eq!(number as usize, all.len());
+            all.push(hash);
         });
-        assert_eq!(hashes.len(), 1951);
-        for (start, hash) in hashes.iter().enumerate() {
+        assert_eq!(all.len(), 1951);
+        for (start, hash) in all.iter().enumerate() {
             let mut alone = None;
             hasher.hash(&text[start..start + 50], |_, hash| alone = Some(hash));
             assert_eq!(alone, Some(*hash));
             for (other, window) in text.windows(50).enumerate() {
-                assert_eq!(window == &text[start..start + 50], hashes[other] == *hash);
+                assert_eq!(window == &text[start..start + 50], all[other] == *hash);
             }
         }
         hasher.hash(&text[..49], |_, _| panic!("there is no window"));
