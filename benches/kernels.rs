@@ -148,7 +148,8 @@ fn chain(bencher: Bencher, ops: &[(&str, serde_json::Value)]) {
         .map(|(name, settings)| {
             let entry = find(name).unwrap();
             let settings = (entry.from_json)(settings.clone()).unwrap();
-            let context = BuildContext { assets: &assets, columns: &columns, seed: 1 };
+            let context =
+                BuildContext { assets: &assets, columns: &columns, seed: 1, sources: &[] };
             let Op::Document(op) = settings.build(&context).unwrap() else {
                 panic!("{name} is no document op")
             };
@@ -229,7 +230,7 @@ fn set_two_columns(bencher: Bencher) {
         (Assets::default(), Columns { metadata: vec!["url".into()], signals: Vec::new() });
     let settings = serde_json::json!({"columns": {"a": "LENGTH(url) / 2", "b": "url LIKE '%x%'"}});
     let settings = (find("set").unwrap().from_json)(settings).unwrap();
-    let context = BuildContext { assets: &assets, columns: &columns, seed: 1 };
+    let context = BuildContext { assets: &assets, columns: &columns, seed: 1, sources: &[] };
     let Op::Partition(op) = settings.build(&context).unwrap() else { panic!("set has columns") };
     let kinds = settings.signals(&columns).unwrap();
     let batch = batch();
@@ -262,7 +263,7 @@ fn url_filter(bencher: Bencher) {
     let batch = batch();
     let (assets, columns) = (Assets::default(), Columns::default());
     let settings = (find("url-filter").unwrap().from_json)(settings).unwrap();
-    let context = BuildContext { assets: &assets, columns: &columns, seed: 1 };
+    let context = BuildContext { assets: &assets, columns: &columns, seed: 1, sources: &[] };
     let Op::Document(op) = settings.build(&context).unwrap() else { panic!("a document op") };
     let kinds = settings.signals(&columns).unwrap();
     let rows: Vec<usize> = (0..batch.len()).collect();

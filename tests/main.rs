@@ -11,6 +11,7 @@ mod bad_input;
 mod clusters;
 mod commands;
 mod index;
+mod dedup;
 mod joins;
 mod ledger;
 mod messages;

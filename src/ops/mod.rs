@@ -25,11 +25,13 @@ mod lines;
 mod minhash_dedup;
 mod ngram_repetition;
 mod normalize;
+mod paragraph_dedup;
 mod phrase;
 mod sample;
 mod set;
 mod settings;
 mod stop_words;
+mod substring_dedup;
 mod symbol_ratio;
 #[cfg(test)]
 mod testing;
@@ -78,6 +80,8 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<r#where::Where>(),
     OpEntry::of::<exact_dedup::ExactDedup>(),
     OpEntry::of::<minhash_dedup::MinhashDedup>(),
+    OpEntry::of::<paragraph_dedup::ParagraphDedup>(),
+    OpEntry::of::<substring_dedup::SubstringDedup>(),
     OpEntry::of::<join::Join>(),
 ];
 

@@ -11,6 +11,7 @@ mod clusters;
 mod known;
 mod rank;
 mod scope;
+mod shorten;
 
 use rayon::ThreadPool;
 use serde::Serialize;
@@ -19,6 +20,7 @@ pub use self::clusters::{Clusters, Entry, Membership};
 pub use self::known::IndexAction;
 pub use self::rank::{Keep, Ranking};
 pub use self::scope::Scope;
+pub(super) use self::shorten::{ALL_DUPLICATE, Shorten, TOO_SHORT, counted, share};
 use super::{Document, OpError, Outcome, document};
 use crate::document::{Batch, Cluster, SignalColumn};
 use crate::exchange::{Cuts, ExchangeError, ExchangeWriter, Key, Merge, Record};
