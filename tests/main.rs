@@ -10,8 +10,8 @@
 mod bad_input;
 mod clusters;
 mod commands;
-mod index;
 mod dedup;
+mod index;
 mod joins;
 mod ledger;
 mod messages;

@@ -172,8 +172,38 @@ pub fn of_chars(text: &str, n: usize, scratch: &mut Scratch, shingles: &mut Vec<
 
 /// Makes a set of shingles: sorted, each once.
 pub fn make_set(shingles: &mut Vec<u32>) {
-    shingles.sort_unstable();
+    if shingles.len() < RADIX_FROM {
+        shingles.sort_unstable();
+    } else {
+        radix_sort(shingles);
+    }
     shingles.dedup();
+}
+
+/// From so many hashes on, sorting by their bytes is quicker than by comparing them.
+const RADIX_FROM: usize = 256;
+
+/// Sorts byte by byte, the lowest first.
+fn radix_sort(values: &mut Vec<u32>) {
+    let mut counts = [[0usize; 256]; 4];
+    for value in values.iter() {
+        for (count, byte) in counts.iter_mut().zip(value.to_le_bytes()) {
+            count[usize::from(byte)] += 1;
+        }
+    }
+    let mut sorted = vec![0; values.len()];
+    for (at, count) in counts.iter_mut().enumerate() {
+        let mut start = 0;
+        for place in count.iter_mut() {
+            start += std::mem::replace(place, start);
+        }
+        for value in values.iter() {
+            let place = &mut count[usize::from(value.to_le_bytes()[at])];
+            sorted[*place] = *value;
+            *place += 1;
+        }
+        std::mem::swap(values, &mut sorted);
+    }
 }
 
 /// The shingles of all runs of `n` hashes.
@@ -327,6 +357,18 @@ mod tests {
         }
     }
 
+    fn slow_pieces(word: &str) -> Vec<String> {
+        let mut spaced = String::new();
+        for c in word.chars() {
+            match c {
+                '\u{3040}'..='\u{30ff}' | '\u{ac00}'..='\u{d7af}' => spaced.extend([' ', c, ' ']),
+                _ if is_mark(c) => spaced.push(' '),
+                _ => spaced.push(c),
+            }
+        }
+        spaced.split(' ').filter(|piece| !piece.is_empty()).map(str::to_owned).collect()
+    }
+
     fn slow(hashes: &[u64], n: usize) -> Vec<u32> {
         hashes
             .windows(n.min(hashes.len().max(1)))
@@ -359,8 +401,11 @@ mod tests {
         for text in texts {
             let analysis = Analysis::default();
             let words_of_it = analysis.words(&text, WordKind::Unicode);
-            let hashes: Vec<u64> =
-                words_of_it.iter().map(|word| slow_word_hash(word.of(&text))).collect();
+            let hashes: Vec<u64> = words_of_it
+                .iter()
+                .flat_map(|word| slow_pieces(word.of(&text)))
+                .map(|piece| slow_word_hash(&piece))
+                .collect();
             let lower: String = text.chars().flat_map(char::to_lowercase).collect();
             let lower = lower.split_whitespace().collect::<Vec<_>>().join(" ");
             let char_hashes: Vec<u64> =
@@ -400,6 +445,56 @@ mod tests {
         assert_eq!(words("ΣΑΣ", 1), words("σασ", 1));
         // An ideograph is a word.
         assert_eq!(words("我輩は猫である", 2).len(), words("a b c d e f g", 2).len());
+    }
+
+    #[test]
+    fn words_are_cut_at_marks_and_kana_and_hangul_by_character() {
+        for (text, pieces) in [
+            ("Don't", "don t"),
+            ("3.14 1,000;5 a:b", "3 14 1 000 5 a b"),
+            ("l’été", "l été"),
+            ("snake_case_'", "snake_case_"),
+            ("カタカナ ひら", "カ タ カ ナ ひ ら"),
+            ("한국어", "한 국 어"),
+            (
+                "incomprehensibilities'incomprehensibilities",
+                "incomprehensibilities incomprehensibilities",
+            ),
+        ] {
+            assert_eq!(words(text, 1), words(pieces, 1), "{text}");
+        }
+        // Every place of every ASCII character a word can hold, short and long.
+        for byte in
+            (0..0x80u8).filter(|byte| byte.is_ascii_alphanumeric() || b"'.,:;_".contains(byte))
+        {
+            for length in 1..20 {
+                for at in 0..length {
+                    let mut word = vec![b'z'; length];
+                    word[at] = byte;
+                    let mark = b"'.,:;".contains(&byte);
+                    assert_eq!(has_mark(&word, 0, length), mark, "{byte} at {at} of {length}");
+                    word.extend_from_slice(b"';:,.");
+                    word.extend_from_slice(&[b';'; 8]);
+                    assert_eq!(has_mark(&word, 0, length), mark, "{byte} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sets_are_sorted_whatever_their_size() {
+        for length in [0, 1, 255, 256, 257, 5000] {
+            let mut state = 1u32;
+            let mut values: Vec<u32> = (0..length)
+                .map(|at| {
+                    state = state.wrapping_mul(0x915f_77f5).wrapping_add(at);
+                    if at % 3 == 0 { state % 100 } else { state }
+                })
+                .collect();
+            let expected: std::collections::BTreeSet<u32> = values.iter().copied().collect();
+            make_set(&mut values);
+            assert!(values.iter().eq(expected.iter()));
+        }
     }
 
     #[test]
