@@ -32,7 +32,7 @@ id_field = "id"
 
 [[stage]]
 op = "where"
-sql = "text <> 'void'"
+sql = "url <> 'https://example.org/7'"
 
 [[stage]]
 op = "exact-dedup"

@@ -10,22 +10,23 @@ use crate::exec::summary::grouped;
 use crate::ledger::dedup_quality::{self, LabelCounts, Quality, Question};
 use crate::ledger::run::Run;
 
-/// Labels are JSON Lines (plain, gzip or zstd) or Parquet, of one of these kinds:
-///
-/// - pairs: `{"a": id, "b": id, "label": 0 or 1}`; or, with --threshold, a column of similarities in
-///   place of the label;
-/// - clusters: `{"id": id, "cluster": name}`, where null is a document that is alone.
-///
-/// An id is a record's id in the ledger, its id in the input (`id_field`), or its URL.
-///
-/// A *predicted* pair is two documents with the same `<stage>.cluster`. Of labelled pairs, predicted
-/// ones without a label do not count, unless --complete says that they are negative. A *removal* is a
-/// removed document with the kept one of its cluster; it counts where the labels say something of
-/// the two. Its recall is the share of documents with an earlier duplicate (in the order of the
-/// ledger) that are removed. The adjusted Rand index compares clusters; of --complete pairs, the
-/// connected components of the positive ones.
+const LABELS: &str = "\
+Labels are JSON Lines (plain, gzip or zstd) or Parquet, of one of these kinds:
+
+  pairs     {\"a\": id, \"b\": id, \"label\": 0 or 1}; with --threshold, a column of similarities
+            stands in place of the label
+  clusters  {\"id\": id, \"cluster\": name}; null is a document that is alone
+
+An id is a record's id in the ledger, its id in the input (`id_field`), or its URL.
+
+A predicted pair is two documents with the same `<stage>.cluster`. Predicted pairs without a label
+do not count, unless --complete says that they are negative. A removal is a removed document with
+the kept one of its cluster; it counts where the labels say something of the two. Its recall is the
+share of documents with an earlier duplicate (in the order of the ledger) that are removed. The
+adjusted Rand index compares clusters; of --complete pairs, connected components of positive ones.";
+
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = LABELS)]
 pub(super) struct DedupQuality {
     /// The run directory.
     run: PathBuf,

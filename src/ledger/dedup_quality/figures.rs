@@ -99,7 +99,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "the values are exact")]
     fn the_adjusted_rand_index_is_that_of_scikit_learn() {
         let index = |ours: &[u32], theirs: &[u32]| counts(ours, theirs).adjusted_rand();
         // The examples in the documentation of sklearn.metrics.adjusted_rand_score.

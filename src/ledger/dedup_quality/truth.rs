@@ -182,25 +182,22 @@ impl Reader<'_> {
             Some(_) => Err(format!("`{name}` is neither text nor a number")),
             None => Err(format!("no `{name}`")),
         };
-        let row = match &self.shape {
-            Some(Shape::Pairs { label }) => {
-                let value = match object.get(label) {
-                    Some(Value::Bool(value)) => Ok(f64::from(u8::from(*value))),
-                    Some(Value::Number(number)) => Ok(number.as_f64().unwrap_or(f64::NAN)),
-                    Some(_) => Err(format!("`{label}` is no number")),
-                    None => Err(format!("no `{label}`")),
-                };
-                let pair = || Ok((text("a")?, text("b")?, value?));
-                pair().and_then(|(a, b, value)| self.pair(&a, &b, value))
-            }
-            _ => {
-                let cluster = match object.get("cluster") {
-                    Some(Value::Null) => Ok(None),
-                    _ => text("cluster").map(Some),
-                };
-                let member = || Ok((text("id")?, cluster?));
-                member().and_then(|(id, cluster)| self.member(&id, cluster.as_deref()))
-            }
+        let row = if let Some(Shape::Pairs { label }) = &self.shape {
+            let value = match object.get(label) {
+                Some(Value::Bool(value)) => Ok(f64::from(u8::from(*value))),
+                Some(Value::Number(number)) => Ok(number.as_f64().unwrap_or(f64::NAN)),
+                Some(_) => Err(format!("`{label}` is no number")),
+                None => Err(format!("no `{label}`")),
+            };
+            let pair = || Ok((text("a")?, text("b")?, value?));
+            pair().and_then(|(a, b, value)| self.pair(&a, &b, value))
+        } else {
+            let cluster = match object.get("cluster") {
+                Some(Value::Null) => Ok(None),
+                _ => text("cluster").map(Some),
+            };
+            let member = || Ok((text("id")?, cluster?));
+            member().and_then(|(id, cluster)| self.member(&id, cluster.as_deref()))
         };
         row.map_err(|what: String| self.wrong(line, &what))
     }
@@ -252,7 +249,7 @@ impl Reader<'_> {
     fn pair(&mut self, a: &str, b: &str, value: f64) -> Result<(), String> {
         let positive = match self.question.threshold {
             Some(threshold) if !value.is_nan() => value >= threshold,
-            None if value == 0.0 || value == 1.0 => value == 1.0,
+            None if [0.0, 1.0].contains(&value) => value > 0.5,
             None => {
                 return Err(format!(
                     "the label is {value}, not 0 or 1; give --threshold where labels are similarities"
