@@ -45,7 +45,8 @@ def corpus(args):
                         tree = HTMLTree.parse_from_bytes(body, detect_encoding(body))
                         text = extract_plain_text(tree, main_content=True)
                         if text.strip():
-                            yield f"{os.path.basename(path)}#{number}", text
+                            url = record.headers.get("WARC-Target-URI")
+                            yield {"id": f"{os.path.basename(path)}#{number}", "url": url, "text": text}
                             number += 1
             except OSError as error:
                 print(f"{path}: {error}")
@@ -54,7 +55,8 @@ def corpus(args):
         with gzip.open(os.path.join(args.data, path), "rt") as file:
             for number, line in enumerate(file):
                 item = json.loads(line)
-                yield str(item.get("id") or f"{os.path.basename(path)}#{number}"), text(item)
+                id = item.get("id") or f"{os.path.basename(path)}#{number}"
+                yield {"id": str(id), "text": text(item)}
 
     def plain(item):
         return item["text"]
@@ -88,8 +90,8 @@ def corpus(args):
     os.makedirs(os.path.join(args.out, "in"), exist_ok=True)
     for name, documents in sources.items():
         with open(os.path.join(args.out, "in", f"{name}.jsonl"), "w") as out:
-            for id, text in documents:
-                out.write(json.dumps({"id": id, "text": text}, ensure_ascii=False) + "\n")
+            for document in documents:
+                out.write(json.dumps(document, ensure_ascii=False) + "\n")
         source = f'\n[[source]]\nname = "{name}"\npath = "in/{name}.jsonl"\nid_field = "id"'
         pipeline.append(source)
     pipeline.append('\n[[stage]]\nop = "language"\naction = "annotate"')

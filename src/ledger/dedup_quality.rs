@@ -174,10 +174,10 @@ fn stage(run: &Run, wanted: Option<&str>) -> Result<usize, LedgerError> {
         stages.is_exchange(*index) && signal(format!("{name}.cluster"))
     };
     let found: Vec<usize> = (0..run.plan.stages.len()).filter(makes_clusters).collect();
-    let names = || {
-        let names: Vec<_> =
+    let list = || {
+        let list: Vec<_> =
             found.iter().map(|index| format!("`{}`", run.plan.stages[*index].name)).collect();
-        names.join(", ")
+        list.join(", ")
     };
     let question = |text: String| Err(LedgerError::Question(text));
     match (wanted, found.as_slice()) {
@@ -187,7 +187,7 @@ fn stage(run: &Run, wanted: Option<&str>) -> Result<usize, LedgerError> {
         ),
         (None, [one]) => Ok(*one),
         (None, _) => {
-            question(format!("several stages make clusters: {}; name one by --stage", names()))
+            question(format!("several stages make clusters: {}; name one by --stage", list()))
         }
         (Some(wanted), _) => {
             let named = found.iter().find(|index| run.plan.stages[**index].name == wanted);
@@ -195,11 +195,11 @@ fn stage(run: &Run, wanted: Option<&str>) -> Result<usize, LedgerError> {
                 (Some(index), _) => Ok(*index),
                 (None, Some(_)) => question(format!(
                     "the stage `{wanted}` makes no clusters; those that do: {}",
-                    names()
+                    list()
                 )),
                 (None, None) => question(format!(
                     "the run has no stage `{wanted}`; its dedup stages: {}",
-                    names()
+                    list()
                 )),
             }
         }
