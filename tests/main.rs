@@ -12,6 +12,7 @@ mod clusters;
 mod commands;
 mod dedup;
 mod index;
+mod dedup_quality;
 mod joins;
 mod ledger;
 mod messages;

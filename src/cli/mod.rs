@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "this is the part of tamis that talks to people")]
 
 mod check;
+mod dedup_quality;
 mod explain;
 mod export;
 mod funnel;
@@ -57,6 +58,8 @@ enum Command {
     Whatif(whatif::WhatIf),
     /// Show some records of a run, drawn by their ids, with the start of their texts.
     Inspect(inspect::Inspect),
+    /// Judge a dedup stage by labelled pairs or clusters: precision, recall, F1, adjusted Rand index.
+    DedupQuality(dedup_quality::DedupQuality),
     /// Write kept documents with columns of the ledger as one Parquet file.
     Export(export::Export),
     /// Run the `[[test]]` blocks of pipeline files: documents in, expected verdicts out.
@@ -160,6 +163,7 @@ pub fn main() -> ExitCode {
         Command::Why(command) => command.run(),
         Command::Whatif(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::DedupQuality(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Ops(command) => command.run(),

@@ -2,6 +2,7 @@
 
 use crate::exec::ExecError;
 use crate::plan::PlanError;
+use crate::read::ReadError;
 use crate::store::StoreError;
 
 /// Why a question about a run has no answer.
@@ -22,6 +23,9 @@ pub enum LedgerError {
     /// The plan cannot be read.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// A file beside the run does not read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// Something that also happens in runs.
     #[error(transparent)]
     Exec(#[from] ExecError),

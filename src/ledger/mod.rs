@@ -9,6 +9,7 @@
 
 pub mod attributes;
 mod columns;
+pub mod dedup_quality;
 mod error;
 pub mod export;
 mod fate;

@@ -80,6 +80,31 @@ impl RecordReader for JsonlReader {
     }
 }
 
+/// Calls `each` with the number and the bytes of every line of a file that is not blank.
+///
+/// # Errors
+/// When the file is damaged, the storage fails, or `each` does.
+pub(crate) fn json_lines<E: From<ReadError>>(
+    store: &Store,
+    piece: &Piece,
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut lines = Lines::open(store, piece, 0..u64::MAX)?;
+    let mut number = 0;
+    while let Some((_, line)) = lines.next()? {
+        number += 1;
+        match line {
+            Line::Text(line) if is_blank(line) => {}
+            Line::Text(line) => each(number, line)?,
+            Line::Failed(reason) => {
+                let detail = format!("line {number}: {}", reason.as_str());
+                return Err(ReadError::Table { file: piece.file.clone(), detail }.into());
+            }
+        }
+    }
+    Ok(())
+}
+
 fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }

@@ -22,6 +22,7 @@ use crate::store::{Store, StoreError};
 
 pub use batch::BatchBuilder;
 pub use decompress::Compression;
+pub(crate) use jsonl::json_lines;
 pub(crate) use parquet::caught;
 pub use parquet::{row_groups, silence_caught_panics};
 

@@ -186,31 +186,41 @@ fn encode(column: &dyn Array, kind: SignalType, row: usize, out: &mut Vec<u8>) {
 pub(crate) fn decode(values: &[u8], columns: &mut [SignalColumn]) -> Option<()> {
     let mut rest = values;
     for column in columns {
-        let (&present, behind) = rest.split_first()?;
-        rest = behind;
-        if present == 0 {
-            column.push(None);
-            continue;
-        }
-        match column {
-            SignalColumn::Int(_) => {
-                let (bytes, behind) = rest.split_first_chunk()?;
-                column.push(Some(&SignalValue::Int(i64::from_le_bytes(*bytes))));
-                rest = behind;
-            }
-            SignalColumn::Float(_) => {
-                let (bytes, behind) = rest.split_first_chunk()?;
-                column.push(Some(&SignalValue::Float(f64::from_le_bytes(*bytes))));
-                rest = behind;
-            }
-            SignalColumn::Text(_) => {
-                let (length, behind) = rest.split_first_chunk()?;
-                let (text, behind) =
-                    behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-                column.push(Some(&SignalValue::Text(std::str::from_utf8(text).ok()?)));
-                rest = behind;
-            }
-        }
+        let kind = match column {
+            SignalColumn::Int(_) => SignalType::Int,
+            SignalColumn::Float(_) => SignalType::Float,
+            SignalColumn::Text(_) => SignalType::Text,
+        };
+        column.push(value(kind, &mut rest)?.as_ref());
     }
     rest.is_empty().then_some(())
+}
+
+/// The first of the values that [`rows`] encoded, which is of type `kind` and may be null; the rest
+/// stays. `None` where it is no such value.
+#[expect(clippy::option_option, reason = "nulls are values")]
+pub(crate) fn value<'a>(kind: SignalType, rest: &mut &'a [u8]) -> Option<Option<SignalValue<'a>>> {
+    let (&present, behind) = rest.split_first()?;
+    *rest = behind;
+    if present == 0 {
+        return Some(None);
+    }
+    Some(Some(match kind {
+        SignalType::Int => {
+            let (bytes, behind) = rest.split_first_chunk()?;
+            *rest = behind;
+            SignalValue::Int(i64::from_le_bytes(*bytes))
+        }
+        SignalType::Float => {
+            let (bytes, behind) = rest.split_first_chunk()?;
+            *rest = behind;
+            SignalValue::Float(f64::from_le_bytes(*bytes))
+        }
+        SignalType::Text => {
+            let (length, behind) = rest.split_first_chunk()?;
+            let (text, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            *rest = behind;
+            SignalValue::Text(std::str::from_utf8(text).ok()?)
+        }
+    }))
 }
