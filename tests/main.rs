@@ -10,6 +10,7 @@
 mod bad_input;
 mod clusters;
 mod commands;
+mod dedup;
 mod joins;
 mod ledger;
 mod messages;
