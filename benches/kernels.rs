@@ -21,10 +21,10 @@ use self::bands::Bands;
 use self::signature::Permutations;
 
 // Inner parts of minhash-dedup, which the library does not show.
-#[allow(dead_code, reason = "not all of it is measured")]
+#[allow(dead_code, unused_imports, reason = "not all of it is measured")]
 #[path = "../src/ops/minhash_dedup/bands.rs"]
 mod bands;
-#[allow(dead_code, reason = "not all of it is measured")]
+#[allow(dead_code, unused_imports, reason = "not all of it is measured")]
 #[path = "../src/ops/minhash_dedup/signature.rs"]
 mod signature;
 

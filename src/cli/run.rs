@@ -104,6 +104,9 @@ impl Run {
             }
             OutputFormat::Json => print(&format!("{}\n", serde_json::to_string_pretty(&summary)?))?,
         }
+        for warning in summary.warnings() {
+            eprintln!("warning: {warning}");
+        }
         eprintln!("{} → {}", pipeline.name, out.display());
         #[cfg(feature = "train")]
         if self.until == Until::Train

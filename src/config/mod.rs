@@ -51,7 +51,7 @@ pub struct Pipeline {
     /// `[[stage]]`, in the order of the file.
     pub stages: Vec<Stage>,
     /// `[documents]`.
-    pub documents: Documents,
+    pub documents: Option<Located<Documents>>,
     /// `[tokens]`.
     pub tokens: Option<Located<Tokens>>,
     /// `[train]`.

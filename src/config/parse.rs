@@ -135,7 +135,7 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
             .filter_map(|(source, spans)| Some(Located { value: source?, spans }))
             .collect(),
         stages: stages.into_iter().flatten().collect(),
-        documents: documents.map(|documents| documents.value).unwrap_or_default(),
+        documents,
         tokens,
         train,
         text,

@@ -103,6 +103,9 @@ fn default_split() -> ByteSize {
 pub struct Documents {
     /// Compression of the Parquet pages.
     pub compression: Compression,
+    /// Signals to write beside the text, by their full names (`<stage>.<signal>`), such as
+    /// `minhash-dedup.copies`.
+    pub signals: Vec<String>,
 }
 
 /// Page compression.

@@ -7,11 +7,13 @@
 
 mod components;
 mod file;
+mod index;
 mod merge;
 mod reader;
 mod writer;
 
 pub use components::{Components, Stats, edge_key};
+pub use index::{IndexError, Piece, Segment, Version};
 pub use merge::{Merge, merge_part};
 pub use reader::PartReader;
 pub use writer::ExchangeWriter;

@@ -54,6 +54,18 @@ impl Answers {
         Ok(found)
     }
 
+    /// The answers for one row; rows come in order.
+    pub(super) fn of_row(&mut self, wanted: u64) -> Result<Vec<Record>, ExecError> {
+        let mut found = Vec::new();
+        while self.open && u64::from(row(&self.head)) <= wanted {
+            if u64::from(row(&self.head)) == wanted {
+                found.push(std::mem::take(&mut self.head));
+            }
+            self.open = self.merge.next_into(&mut self.head)?;
+        }
+        Ok(found)
+    }
+
     pub(super) fn close(mut self) -> Result<(), ExecError> {
         Ok(self.merge.remove_scratch()?)
     }

@@ -18,9 +18,23 @@ pub struct StageCounts {
     pub bytes: u64,
     /// Time spent in it, over all threads, in nanoseconds.
     pub nanos: u64,
+    /// For an exchange, by `source NAME` and `language LABEL`: documents it looked at, and dropped.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub losses: BTreeMap<String, (u64, u64)>,
     /// What else there is to say of an exchange.
     #[serde(default, skip_serializing_if = "Figures::is_empty")]
     pub figures: Figures,
+}
+
+impl StageCounts {
+    /// Counts documents of a group.
+    pub fn count_loss(&mut self, group: &str, seen: u64, dropped: u64) {
+        if let Some(loss) = self.losses.get_mut(group) {
+            *loss = (loss.0 + seen, loss.1 + dropped);
+        } else {
+            self.losses.insert(group.to_owned(), (seen, dropped));
+        }
+    }
 }
 
 /// What a task, a phase or a whole run did.
@@ -66,6 +80,9 @@ impl Counters {
             stage.bytes += counts.bytes;
             stage.nanos += counts.nanos;
             stage.figures.add(&counts.figures);
+            for (group, (seen, dropped)) in &counts.losses {
+                stage.count_loss(group, *seen, *dropped);
+            }
             add_map(&mut stage.dropped, &counts.dropped);
         }
         self.train_tokens += other.train_tokens;

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::ExecError;
 use super::parquet_file::{Codec, ParquetFile};
 use crate::document::Batch;
+use crate::ledger::SignalBuilder;
 use crate::plan::Plan;
 use crate::store::{Store, Written};
 
@@ -48,11 +49,13 @@ impl Cuts {
     }
 }
 
-/// Writes one file of kept documents: `id, source_id, source, <kept fields>, text`.
+/// Writes one file of kept documents: `id, source_id, source, <kept fields>, text, <signals>`.
 pub(super) struct DocumentsWriter {
     file: ParquetFile,
     schema: SchemaRef,
     columns: Vec<StringBuilder>,
+    /// Signals asked for: their columns in a batch, and here.
+    signals: Vec<(usize, SignalBuilder)>,
     cuts: Cuts,
 }
 
@@ -66,11 +69,20 @@ impl DocumentsWriter {
             if free(field) { text(field, true) } else { text(&format!("{field}_kept"), true) }
         }));
         fields.push(text("text", false));
+        let columns = fields.iter().map(|_| StringBuilder::new()).collect();
+        let mut signals = Vec::new();
+        for name in &plan.documents.signals {
+            // Checked when the plan was made.
+            if let Some(at) = plan.signals.iter().position(|(signal, _)| signal == name) {
+                let kind = plan.signals[at].1;
+                fields.push(Field::new(name, kind.data_type(), true));
+                signals.push((at, SignalBuilder::new(kind)));
+            }
+        }
         let schema = Arc::new(Schema::new(fields));
-        let columns = schema.fields().iter().map(|_| StringBuilder::new()).collect();
         let codec = Codec(plan.documents.compression);
         let file = ParquetFile::create(store, path, &schema, codec, &[], &["id", "text"])?;
-        Ok(Self { file, schema, columns, cuts: Cuts::default() })
+        Ok(Self { file, schema, columns, signals, cuts: Cuts::default() })
     }
 
     pub(super) fn push(
@@ -91,6 +103,9 @@ impl DocumentsWriter {
             column.append_option(values.is_valid(row).then(|| values.value(row)));
         }
         body.append_value(text);
+        for (at, column) in &mut self.signals {
+            column.push(&batch.signals[*at], row);
+        }
         if self.cuts.chunk_is_full(text.len()) {
             self.write_chunk()?;
         }
@@ -99,11 +114,9 @@ impl DocumentsWriter {
 
     fn write_chunk(&mut self) -> Result<(), ExecError> {
         if let Some(ends_group) = self.cuts.end_chunk() {
-            let columns = self
-                .columns
-                .iter_mut()
-                .map(|column| Arc::new(column.finish()) as ArrayRef)
-                .collect();
+            let texts = self.columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
+            let signals = self.signals.iter_mut().map(|(_, column)| column.finish());
+            let columns = texts.chain(signals).collect();
             self.file.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
             if ends_group {
                 self.file.end_group()?;

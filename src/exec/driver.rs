@@ -11,6 +11,7 @@ use super::ExecError;
 use super::counters::Counters;
 use super::engine::Engine;
 use super::manifest::{Manifest, Role, committed};
+use super::recall;
 use super::summary::Summary;
 use crate::cluster::{Cluster, PhaseJob};
 use crate::plan::{FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanError};
@@ -151,6 +152,7 @@ pub fn run(
     let wall_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let summary = Summary::new(plan, &totals, tokens, wall_ms, wall);
     summary.save(store)?;
+    recall::publish(store, plan)?;
     // Kept while shards are still to be made from it.
     if !options.keep_work && last + 1 == plan.phases.len() {
         store.delete_below("work")?;
@@ -228,7 +230,8 @@ fn needed_phases(store: &Store, plan: &Plan, last: usize) -> Result<BTreeSet<usi
             };
             let mut gone = false;
             for output in &manifest.outputs {
-                let scratch = matches!(output.role, Role::Spool | Role::Exchange);
+                let scratch =
+                    matches!(output.role, Role::Spool | Role::Exchange | Role::Remembered);
                 if (wanted || !scratch) && !store.exists(&output.written.path)? {
                     gone = true;
                 }
@@ -252,9 +255,11 @@ fn reads(kind: &PhaseKind, from: usize) -> bool {
         PhaseKind::Flow { input: FlowInput::Spool { documents, verdicts, .. }, .. } => {
             from == *documents || from == *verdicts
         }
+        PhaseKind::Recall { answers, .. } => *answers == Some(from),
         PhaseKind::Send { documents, answers, .. } => from == *documents || from == *answers,
-        PhaseKind::Meet { from: source, documents, table, .. } => {
-            from == *source || from == *documents || *table == Some(from)
+        PhaseKind::Meet { from: source, documents, table, recalled, .. } => {
+            let others = [*table, *recalled];
+            from == *source || from == *documents || others.contains(&Some(from))
         }
         PhaseKind::Shard { from: source, .. } => from == *source,
     }

@@ -14,7 +14,7 @@ use super::task::Inputs;
 use crate::config::outcome::Rejected;
 use crate::document::{Batch, Verdict};
 use crate::exchange::Record;
-use crate::exchange::{Cuts, ExchangeWriter};
+use crate::exchange::{Cuts, ExchangeWriter, KEY_BYTES};
 use crate::ledger::LedgerWriter;
 use crate::ops::Outbox;
 use crate::plan::{FlowInput, FlowOutput};
@@ -58,12 +58,19 @@ impl Flow<'_> {
                 let scratch = format!("{}.answers", self.work);
                 let mut answers = Answers::open(store, inputs, self.index, &scratch)?;
                 let mut judged = Counters::default();
+                let mut remembered = Remembered::create(self, *stage);
                 let mut result = self.stream(|| {
                     let Some(mut batch) = spool.next()? else { return Ok(None) };
                     let found = answers.of(&batch)?;
+                    if let Some(remembered) = &mut remembered {
+                        remembered.push(self, *stage, &batch, &found)?;
+                    }
                     self.conclude(*stage, &mut batch, &found, &mut judged)?;
                     Ok(Some(batch))
                 })?;
+                if let Some(remembered) = remembered {
+                    result.0.push(remembered.finish()?);
+                }
                 answers.close()?;
                 result.1.add(&judged);
                 Ok(result)
@@ -147,6 +154,43 @@ impl Flow<'_> {
             }
         }
         Ok(Processed { batch, sent, tokens, counters })
+    }
+}
+
+/// What an index is to remember of the documents of a split.
+struct Remembered {
+    out: ExchangeWriter,
+    rows: u64,
+}
+
+impl Remembered {
+    fn create(flow: &Flow<'_>, stage: usize) -> Option<Self> {
+        flow.engine.plan.stages[stage].index.as_ref()?;
+        let path = format!("{}.remembered", flow.work);
+        let budget = flow.engine.resources.exchange_bytes();
+        let cuts = Cuts::Even { parts: 1 };
+        Some(Self { out: ExchangeWriter::new(&flow.engine.store, path, cuts, budget), rows: 0 })
+    }
+
+    fn push(
+        &mut self,
+        flow: &Flow<'_>,
+        stage: usize,
+        batch: &Batch,
+        found: &[(usize, Record)],
+    ) -> Result<(), ExecError> {
+        let place = (flow.split.source, flow.index);
+        for bytes in flow.engine.remember(stage, place, batch, found)? {
+            let mut key = [0; KEY_BYTES];
+            key[..8].copy_from_slice(&self.rows.to_be_bytes());
+            self.out.push(key, &bytes)?;
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Output, ExecError> {
+        Ok(Output { role: Role::Remembered, written: self.out.finish()?, rows: self.rows })
     }
 }
 

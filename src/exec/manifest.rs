@@ -25,6 +25,8 @@ pub enum Role {
     Spool,
     /// Keys, verdicts or tokens for the next phase.
     Exchange,
+    /// What an index is to remember of documents.
+    Remembered,
     /// A token shard or a part of one.
     Shard,
     /// Where documents lie in the shards.

@@ -14,6 +14,7 @@ pub(crate) mod join;
 pub mod manifest;
 mod meet;
 mod parquet_file;
+mod recall;
 pub(crate) mod records;
 mod rejected;
 pub(crate) mod sample;
@@ -27,7 +28,7 @@ pub mod trial;
 
 pub(crate) use parquet_file::{Codec, ParquetFile};
 
-use crate::exchange::ExchangeError;
+use crate::exchange::{ExchangeError, IndexError};
 use crate::model::AssetError;
 use crate::ops::OpError;
 use crate::plan::PlanError;
@@ -50,6 +51,9 @@ pub enum ExecError {
     /// An exchange file cannot be read or written.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
+    /// An index of earlier runs cannot be read or added to.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// A model is missing.
     #[error(transparent)]
     Asset(#[from] AssetError),
@@ -110,7 +114,9 @@ impl ExecError {
         match self {
             Self::Store(error)
             | Self::Read(ReadError::Store(error))
-            | Self::Exchange(ExchangeError::Store(error)) => error.retryable(),
+            | Self::Exchange(ExchangeError::Store(error))
+            | Self::Index(IndexError::Store(error)) => error.retryable(),
+            Self::Index(IndexError::Overtaken { .. }) => true,
             Self::Read(ReadError::Io { .. })
             | Self::Exchange(ExchangeError::Io { .. })
             | Self::Process(_) => true,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use arrow::array::{Array, StringBuilder, new_null_array};
+use arrow::array::{Array, AsArray, StringBuilder, new_null_array};
 
 use super::ExecError;
 use super::counters::{Counters, count};
@@ -141,6 +141,22 @@ impl Engine {
         Ok(out)
     }
 
+    /// What the index of an exchange stage is to remember of the documents of a batch, in order.
+    pub(super) fn remember(
+        &self,
+        index: usize,
+        (source, split): (u32, u32),
+        batch: &Batch,
+        answers: &[(usize, Record)],
+    ) -> Result<Vec<Vec<u8>>, ExecError> {
+        let Some(stage) = &self.stages[index] else { return Ok(Vec::new()) };
+        let Op::Exchange(op) = &stage.op else { return Ok(Vec::new()) };
+        let mut rows = stage.scope(source, batch)?;
+        rows.retain(|&row| batch.verdicts[row].is_kept());
+        let documents = self.participants(batch, &rows, (source, split), answers);
+        op.remember(&documents).map_err(|error| self.stage_error(index, error))
+    }
+
     /// Lets an exchange stage decide about the documents of a batch, with the answers they got.
     pub(super) fn conclude(
         &self,
@@ -170,10 +186,23 @@ impl Engine {
             batch.clusters[row] = Some(cluster);
         }
         let counts = counters.stages.entry(index).or_default();
+        let language = self.language_before(index);
+        let mut group = format!("source {}", self.plan.sources[source as usize].name);
+        let source_name = group.len();
         for (&row, &decision) in rows.iter().zip(&outcome.decisions) {
             decide(stage, index, row, decision, batch, self.plan.ledger);
+            let mut dropped = 0;
             if let Verdict::Dropped { reason, .. } = batch.verdicts[row] {
                 count(&mut counts.dropped, reason);
+                dropped = 1;
+            }
+            counts.count_loss(&group[..source_name], 1, dropped);
+            let label = language.map(|column| batch.signals[column].as_string::<i32>());
+            if let Some(label) = label.filter(|label| label.is_valid(row)) {
+                group.truncate(source_name);
+                group.push_str("language ");
+                group.push_str(label.value(row));
+                counts.count_loss(&group[source_name..], 1, dropped);
             }
         }
         if let (Some(bit), Action::Drop) = (self.plan.stages[index].edit, stage.action) {
@@ -181,6 +210,13 @@ impl Engine {
         }
         counts.nanos += u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         Ok(())
+    }
+
+    /// The column of labels of the last `language` stage before a stage.
+    fn language_before(&self, index: usize) -> Option<usize> {
+        let stages = self.plan.stages[..index].iter().rev();
+        let found = stages.into_iter().find(|stage| stage.op == "language")?;
+        found.signals.clone().find(|&column| self.plan.signals[column].0.ends_with(".language"))
     }
 
     fn participants<'a>(

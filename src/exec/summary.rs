@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ExecError;
 use super::counters::Counters;
-use crate::plan::{Plan, PlanError};
+use crate::plan::{Plan, PlanError, PlanStage};
 use crate::store::Store;
 
 const PATH: &str = "summary.json";
@@ -36,6 +36,9 @@ pub struct Summary {
     pub text_bytes: u64,
     /// The stages, in order.
     pub stages: Vec<StageSummary>,
+    /// Sources and languages that a stage took more of than it was told to expect.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
     /// What the shards hold, where shards were made.
     pub tokens: Option<TokenSummary>,
     /// Time of this call, in milliseconds (a resumed run counts only its own).
@@ -61,6 +64,44 @@ pub struct StageSummary {
     pub bytes: u64,
     /// Time in the stage over all threads, in seconds.
     pub seconds: f64,
+    /// What else there is to say of an exchange: figures that add up, and the largest ones.
+    #[serde(default)]
+    pub figures: BTreeMap<String, u64>,
+}
+
+/// A source or a language that lost more documents to a stage than its setting `alarm` says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The stage's name.
+    pub stage: String,
+    /// `source NAME` or `language LABEL`.
+    pub group: String,
+    /// Documents of the group that the stage looked at.
+    pub seen: u64,
+    /// Documents of them that it dropped.
+    pub dropped: u64,
+    /// The share that is dropped.
+    pub share: f64,
+    /// The share that was expected at most.
+    pub expected: f64,
+}
+
+/// Documents that a language needs before its losses count: labels of a few are often wrong.
+const LANGUAGE_DOCUMENTS: u64 = 100;
+
+/// The alarms of one stage.
+fn alarms(stage: &PlanStage, losses: &BTreeMap<String, (u64, u64)>) -> Vec<Alarm> {
+    let settings = stage.typed_settings().ok();
+    let Some(expected) = settings.and_then(|settings| settings.alarm()) else { return Vec::new() };
+    let alarm = |(group, &(seen, dropped)): (&String, &(u64, u64))| {
+        #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
+        let share = dropped as f64 / seen.max(1) as f64;
+        let counts = group.starts_with("source ") || seen >= LANGUAGE_DOCUMENTS;
+        let stage = stage.name.clone();
+        let alarm = Alarm { stage, group: group.clone(), seen, dropped, share, expected };
+        (counts && share > expected).then_some(alarm)
+    };
+    losses.iter().filter_map(alarm).collect()
 }
 
 /// What the token shards hold.
@@ -84,8 +125,12 @@ impl Summary {
         wall_ms: u64,
         phases_ms: BTreeMap<String, u64>,
     ) -> Self {
-        let stage = |(index, stage): (usize, &crate::plan::PlanStage)| {
+        let mut alarming = Vec::new();
+        let stage = |(index, stage): (usize, &PlanStage)| {
             let counts = totals.stages.get(&index).cloned().unwrap_or_default();
+            alarming.extend(alarms(stage, &counts.losses));
+            let mut figures = counts.figures.sums;
+            figures.extend(counts.figures.maxima);
             #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
             let seconds = counts.nanos as f64 / 1e9;
             StageSummary {
@@ -96,8 +141,10 @@ impl Summary {
                 reasons: counts.dropped,
                 bytes: counts.bytes,
                 seconds,
+                figures,
             }
         };
+        let stages = plan.stages.iter().enumerate().map(stage).collect();
         Self {
             name: plan.name.clone(),
             tamis: plan.tamis.clone(),
@@ -108,7 +155,8 @@ impl Summary {
             failed: totals.failed_total(),
             failures: totals.failed.clone(),
             text_bytes: totals.text_bytes,
-            stages: plan.stages.iter().enumerate().map(stage).collect(),
+            stages,
+            alarms: alarming,
             tokens: tokens.then_some(TokenSummary {
                 train: totals.train_tokens,
                 train_documents: totals.train_documents,
@@ -160,6 +208,22 @@ impl Summary {
             );
         }
         text
+    }
+
+    /// A line for each alarm.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let line = |alarm: &Alarm| {
+            format!(
+                "{} lost {:.1} % of its {} documents to {}, more than the {:.0} % that its `alarm` allows; `tamis inspect` shows them",
+                alarm.group,
+                alarm.share * 100.0,
+                grouped(alarm.seen),
+                alarm.stage,
+                alarm.expected * 100.0
+            )
+        };
+        self.alarms.iter().map(line).collect()
     }
 
     /// One line about the whole run.

@@ -10,6 +10,7 @@ use super::flow::Flow;
 use super::join;
 use super::manifest::{Manifest, Output};
 use super::meet::{self, Meeting};
+use super::recall::{self, Recalling};
 use super::send::{self, Sending};
 use crate::plan::{FlowInput, PhaseKind, load_split};
 use crate::tokens::shard;
@@ -55,14 +56,29 @@ pub fn run_task(engine: &Engine, phase: usize, index: u32) -> Result<Manifest, E
             let sending = Sending { stage: *stage, step: *step, split: index, cuts: *cuts };
             send::run(engine, sending, &inputs, &work)?
         }
-        PhaseKind::Meet { stage, step, from, documents, table: None, cuts } => {
-            let inputs = Inputs {
+        PhaseKind::Meet { stage, step, from, documents, table: None, recalled, cuts } => {
+            let mut inputs = Inputs {
                 exchange: load(*from)?.exchange,
                 rows: load(*documents)?.rows,
                 spool: Vec::new(),
             };
+            if let Some(index) = &engine.plan.stages[*stage].index {
+                // Remembered documents stand behind those of the run.
+                inputs.rows.extend(index.pieces.iter().map(|piece| piece.rows));
+            }
+            if let Some(recalled) = recalled {
+                inputs.exchange.extend(load(*recalled)?.exchange);
+            }
             let meeting = Meeting { stage: *stage, step: *step, part: index, cuts: *cuts };
             meet::run(engine, meeting, &inputs, &work)?
+        }
+        PhaseKind::Recall { stage, step, answers, cuts } => {
+            let recalling = Recalling { stage: *stage, step: *step, piece: index, cuts: *cuts };
+            let inputs = match answers {
+                Some(from) => Some(Inputs { exchange: load(*from)?.exchange, ..Inputs::default() }),
+                None => None,
+            };
+            (recall::run(engine, recalling, inputs.as_ref(), &work)?, Counters::default())
         }
         PhaseKind::Meet { from, table: Some(table), .. } => {
             let (keys, rows) = (load(*from)?.exchange, load(*table)?.exchange);

@@ -21,4 +21,4 @@ pub mod why;
 mod write;
 
 pub use error::LedgerError;
-pub use write::LedgerWriter;
+pub use write::{LedgerWriter, SignalBuilder};

@@ -21,14 +21,19 @@ const CHUNK: usize = 4096;
 const GROUP: usize = 128 << 10;
 
 /// One signal's column.
-enum Column {
+pub enum SignalBuilder {
+    /// Of whole numbers.
     Int(Int64Builder),
+    /// Of floats.
     Float(Float64Builder),
+    /// Of texts.
     Text(StringBuilder),
 }
 
-impl Column {
-    fn new(kind: SignalType) -> Self {
+impl SignalBuilder {
+    /// An empty column.
+    #[must_use]
+    pub fn new(kind: SignalType) -> Self {
         match kind {
             SignalType::Int => Self::Int(Int64Builder::new()),
             SignalType::Float => Self::Float(Float64Builder::new()),
@@ -36,7 +41,8 @@ impl Column {
         }
     }
 
-    fn push(&mut self, values: &ArrayRef, row: usize) {
+    /// Appends the value of a row of a column of the type.
+    pub fn push(&mut self, values: &ArrayRef, row: usize) {
         let valid = values.is_valid(row);
         match self {
             Self::Int(column) => {
@@ -52,7 +58,8 @@ impl Column {
         }
     }
 
-    fn finish(&mut self) -> ArrayRef {
+    /// The column, and another begins.
+    pub fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Int(column) => Arc::new(column.finish()),
             Self::Float(column) => Arc::new(column.finish()),
@@ -96,7 +103,7 @@ pub struct LedgerWriter {
     language: Option<usize>,
     url: Option<usize>,
     fixed: Fixed,
-    signals: Vec<Column>,
+    signals: Vec<SignalBuilder>,
     rows: usize,
     group_rows: usize,
 }
@@ -157,7 +164,7 @@ impl LedgerWriter {
             language: language.map(|stage| stage.signals.start),
             url: plan.metadata.iter().position(|field| field == "url"),
             fixed: Fixed::default(),
-            signals: plan.signals.iter().map(|(_, kind)| Column::new(*kind)).collect(),
+            signals: plan.signals.iter().map(|(_, kind)| SignalBuilder::new(*kind)).collect(),
             rows: 0,
             group_rows: 0,
         })
@@ -250,7 +257,7 @@ impl LedgerWriter {
             Arc::new(fixed.audited.finish()),
             Arc::new(fixed.fails.finish()),
         ];
-        columns.extend(self.signals.iter_mut().map(Column::finish));
+        columns.extend(self.signals.iter_mut().map(SignalBuilder::finish));
         self.file.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
         self.group_rows += std::mem::take(&mut self.rows);
         if self.group_rows >= GROUP {

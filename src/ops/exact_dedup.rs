@@ -1,15 +1,17 @@
 //! `exact-dedup`: one copy of each text.
 
+use std::path::{Path, PathBuf};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     BuildContext, Clusters, Columns, Concluded, Decision, Document, Entry, ExchangeOp, Expression,
-    Keep, MeetTask, Membership, Op, OpError, OpKind, Outbox, Participants, Ranking, Scope,
-    Settings, Step, Target,
+    IndexAction, Keep, MeetTask, Membership, Op, OpError, OpKind, Outbox, Participants, Ranking,
+    Recalled, Scope, Settings, Step, Target,
 };
-use crate::document::{Reason, Signal, SignalColumn, SignalType};
+use crate::document::{Reason, Signal, SignalColumn, SignalType, SignalValue};
 use crate::exchange::KEY_BYTES;
 use crate::text::WordKind;
 
@@ -35,15 +37,35 @@ pub(super) struct ExactDedup {
     pub scope: Scope,
     /// Sources whose documents are never dropped. Others are dropped in their favour as ever.
     pub exempt: Vec<String>,
+    /// The share of its documents that a source or a language may lose before the summary warns.
+    pub alarm: f64,
+    /// A folder with the keys of earlier runs, to which this run adds its own at the end, at once: a
+    /// run that fails leaves it as it was. Runs with one index share `by` and `scope`. A run that is
+    /// started again does not meet what it added itself. Crawl after crawl with `index_action =
+    /// "drop"` keeps what one run over all of them would keep, sources in the order of the crawls;
+    /// `copies` counts what was seen so far (once for each earlier run).
+    pub index: Option<String>,
+    /// What happens to documents that an earlier run has, too.
+    /// ([FineWeb](https://arxiv.org/abs/2406.17557) found that dropping them does not help.)
+    pub index_action: IndexAction,
 }
 
 impl Default for ExactDedup {
     fn default() -> Self {
-        Self { by: "text".to_owned(), keep: Keep::First, scope: Scope::Run, exempt: Vec::new() }
+        Self {
+            by: "text".to_owned(),
+            keep: Keep::First,
+            scope: Scope::Run,
+            exempt: Vec::new(),
+            alarm: 0.5,
+            index: None,
+            index_action: IndexAction::Annotate,
+        }
     }
 }
 
 const DUPLICATE: Reason = Reason::new("duplicate");
+const KNOWN: Reason = Reason::new("known-duplicate");
 
 impl Settings for ExactDedup {
     const NAME: &'static str = "exact-dedup";
@@ -60,11 +82,29 @@ impl Settings for ExactDedup {
             kind: SignalType::Int,
             about: "documents with the key, this one included; null where there is no key",
         },
+        Signal {
+            name: "known",
+            kind: SignalType::Int,
+            about: "1 where an earlier run has the key, else 0; null without an index",
+        },
     ];
-    const REASONS: &'static [Reason] = &[DUPLICATE];
+    const REASONS: &'static [Reason] = &[DUPLICATE, KNOWN];
 
     fn steps(&self) -> &'static [Step] {
         &[Step::Send, Step::Meet(Target::Documents)]
+    }
+
+    fn index(&self) -> Option<(PathBuf, serde_json::Value)> {
+        let shared = serde_json::json!({ "by": self.by, "scope": self.scope });
+        self.index.as_ref().map(|index| (PathBuf::from(index), shared))
+    }
+
+    fn resolve_paths(&mut self, base: &Path) {
+        self.index = self.index.take().map(|index| base.join(index).display().to_string());
+    }
+
+    fn alarm(&self) -> Option<f64> {
+        Some(self.alarm)
     }
 
     fn conditions(&self) -> Vec<&str> {
@@ -83,6 +123,7 @@ impl Settings for ExactDedup {
             keep: self.keep.build(context)?,
             scope: self.scope,
             exempt: context.exempt(&self.exempt)?,
+            index: self.index.as_ref().map(|_| self.index_action),
         })))
     }
 }
@@ -115,6 +156,8 @@ struct Exact {
     keep: Ranking,
     scope: Scope,
     exempt: Vec<u32>,
+    /// What happens to known documents, where there is an index.
+    index: Option<IndexAction>,
 }
 
 impl Exact {
@@ -215,9 +258,41 @@ impl ExchangeOp for Exact {
         let exempt = self.exempt.contains(&documents.source);
         // A document without a key has no copies, not one.
         let keyed = self.keys_known(documents)?;
-        Ok(Membership::conclude(documents, signals, keyed.as_deref(), |member| {
-            if member.survives || exempt { Decision::Keep } else { Decision::Drop(DUPLICATE) }
-        }))
+        let decide = |member: &Membership| match self.index.unwrap_or_default() {
+            _ if exempt => Decision::Keep,
+            action => action.decide(member, DUPLICATE, KNOWN),
+        };
+        let known = |member: Option<&Membership>| {
+            let known = member.is_some_and(|member| member.known);
+            [self.index.map(|_| SignalValue::Int(i64::from(known)))]
+        };
+        Ok(Membership::conclude(documents, signals, keyed.as_deref(), decide, known))
+    }
+
+    fn remember(&self, documents: &Participants<'_>) -> Result<Vec<Vec<u8>>, OpError> {
+        let salt = self.scope.salt(documents);
+        let keys = documents.rows.iter().zip(self.keys(documents)?);
+        let new = |(&row, key): (&usize, Option<u128>)| {
+            let member = Membership::of(documents, row);
+            let new = member.is_none_or(|member| member.survives && !member.known);
+            key.filter(|_| new).map(|key| (key ^ salt).to_be_bytes().to_vec())
+        };
+        Ok(keys.filter_map(new).collect())
+    }
+
+    fn recall(
+        &self,
+        _step: usize,
+        document: Recalled<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), OpError> {
+        let hash = <[u8; 16]>::try_from(document.bytes)
+            .map_err(|_| OpError::damaged("a key in the index of another length"))?;
+        let mut record = [0; KEY_BYTES];
+        record[..16].copy_from_slice(&hash);
+        record[16..].copy_from_slice(&document.place);
+        out.push(record, &Entry { known: true, ..Entry::default() }.encode());
+        Ok(())
     }
 }
 

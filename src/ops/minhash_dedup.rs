@@ -5,9 +5,12 @@ mod bands;
 mod datatrove;
 mod jaccard;
 mod nominate;
+mod remembered;
 mod signature;
 mod signer;
 mod verify;
+
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,8 +20,9 @@ use self::jaccard::Measure;
 use self::signer::Signer;
 use super::dialect::DatatroveDialect;
 use super::{
-    BuildContext, Clusters, Concluded, Decision, ExchangeOp, Keep, MeetTask, Membership, Op,
-    OpError, OpKind, Outbox, Participants, Ranking, Scope, Settings, Step, Target,
+    BuildContext, Clusters, Concluded, Decision, ExchangeOp, IndexAction, Keep, MeetTask,
+    Membership, Op, OpError, OpKind, Outbox, Participants, Ranking, Recalled, Scope, Settings,
+    Step, Target,
 };
 use crate::document::{Reason, Signal, SignalColumn, SignalType, SignalValue};
 
@@ -87,6 +91,17 @@ pub(super) struct MinhashDedup {
     /// The share of its documents that a source or a language may lose before the summary warns: a
     /// sign of templates that are taken for duplicates.
     pub alarm: f64,
+    /// A folder with the bands and n-grams of what earlier runs kept, to which this run adds its own
+    /// at the end, at once: a run that fails leaves it as it was. Runs with one index share what
+    /// decides about signatures (`unit`, `ngram`, `bands`, `rows`, `scope`), and need `verify`. A run
+    /// that is started again does not meet what it added itself. Crawl after crawl with `index_action
+    /// = "drop"` and `keep = "first"` keeps what one run over all of them would keep, sources in the
+    /// order of the crawls, as long as no component goes beyond `max_cluster`; `copies` counts what
+    /// was seen so far (once for each earlier run). It takes about as much room as the kept texts.
+    pub index: Option<String>,
+    /// What happens to documents that are like one of an earlier run.
+    /// ([FineWeb](https://arxiv.org/abs/2406.17557) found that dropping them does not help.)
+    pub index_action: IndexAction,
 }
 
 /// What datatrove hashes n-grams with.
@@ -145,6 +160,8 @@ impl Default for MinhashDedup {
             scope: Scope::Run,
             exempt: Vec::new(),
             alarm: 0.5,
+            index: None,
+            index_action: IndexAction::Annotate,
         }
     }
 }
@@ -156,6 +173,7 @@ const MAX_HASHES: usize = 4096;
 const CHOSEN_HASHES: usize = 128;
 
 const NEAR_DUPLICATE: Reason = Reason::new("near-duplicate");
+const KNOWN: Reason = Reason::new("known-near-duplicate");
 
 impl MinhashDedup {
     fn cut(&self) -> Result<Bands, OpError> {
@@ -198,8 +216,13 @@ impl Settings for MinhashDedup {
             kind: SignalType::Float,
             about: "to the document that is kept, where it is another and `verify` is on",
         },
+        Signal {
+            name: "known",
+            kind: SignalType::Int,
+            about: "1 where an earlier run has one like it, else 0; null without an index",
+        },
     ];
-    const REASONS: &'static [Reason] = &[NEAR_DUPLICATE];
+    const REASONS: &'static [Reason] = &[NEAR_DUPLICATE, KNOWN];
 
     fn steps(&self) -> &'static [Step] {
         &[
@@ -229,6 +252,19 @@ impl Settings for MinhashDedup {
         )]
     }
 
+    fn index(&self) -> Option<(PathBuf, serde_json::Value)> {
+        let cut = self.cut().ok()?;
+        let shared = serde_json::json!({
+            "dialect": self.dialect, "hash": self.hash, "unit": self.unit, "ngram": self.ngram,
+            "bands": cut.bands, "rows": cut.rows, "scope": self.scope,
+        });
+        self.index.as_ref().map(|index| (PathBuf::from(index), shared))
+    }
+
+    fn resolve_paths(&mut self, base: &Path) {
+        self.index = self.index.take().map(|index| base.join(index).display().to_string());
+    }
+
     fn alarm(&self) -> Option<f64> {
         Some(self.alarm)
     }
@@ -241,6 +277,9 @@ impl Settings for MinhashDedup {
         }
         if self.dialect == DatatroveDialect::Datatrove && self.unit != Unit::Word {
             return wrong("unit", "datatrove knows words only");
+        }
+        if self.index.is_some() && !self.verify {
+            return wrong("index", "an index needs `verify = true`");
         }
         if self.max_comparisons == 0 {
             return wrong("max_comparisons", "at least 1; `verify = false` compares none");
@@ -258,6 +297,7 @@ impl Settings for MinhashDedup {
             keep: self.keep.build(context)?,
             scope: self.scope,
             exempt: context.exempt(&self.exempt)?,
+            index: self.index.as_ref().map(|_| self.index_action),
         })))
     }
 }
@@ -273,6 +313,8 @@ struct Minhash {
     keep: Ranking,
     scope: Scope,
     exempt: Vec<u32>,
+    /// What happens to known documents, where there is an index.
+    index: Option<IndexAction>,
 }
 
 impl ExchangeOp for Minhash {
@@ -284,7 +326,7 @@ impl ExchangeOp for Minhash {
     ) -> Result<(), OpError> {
         match step {
             0 => nominate::send(&self.signer, self.scope, documents, out),
-            _ if self.verify => verify::send(&self.signer, &self.keep, documents, out),
+            _ if self.verify => verify::send(self, documents, out),
             _ => nominate::send_members(&self.keep, documents, out),
         }
     }
@@ -304,13 +346,26 @@ impl ExchangeOp for Minhash {
         signals: &mut [SignalColumn],
     ) -> Result<Concluded, OpError> {
         let exempt = self.exempt.contains(&documents.source);
-        let decide = |member: &Membership| {
-            if member.survives || exempt { Decision::Keep } else { Decision::Drop(NEAR_DUPLICATE) }
+        let decide = |member: &Membership| match self.index.unwrap_or_default() {
+            _ if exempt => Decision::Keep,
+            action => action.decide(member, NEAR_DUPLICATE, KNOWN),
         };
-        let similarity = |member: &Membership| {
-            let known = self.verify && !member.survives;
-            known.then(|| SignalValue::Float(f64::from_bits(member.extra)))
+        let more = |member: Option<&Membership>| {
+            // An anchor is compared with none.
+            let compared = member.filter(|member| self.verify && member.extra != 0);
+            let similarity = compared.map(|member| f64::from_bits(member.extra));
+            let known = member.is_some_and(|member| member.known);
+            let known = self.index.map(|_| SignalValue::Int(i64::from(known)));
+            [similarity.map(SignalValue::Float), known]
         };
-        Ok(Membership::conclude_with(documents, signals, None, decide, similarity))
+        Ok(Membership::conclude(documents, signals, None, decide, more))
+    }
+
+    fn remember(&self, documents: &Participants<'_>) -> Result<Vec<Vec<u8>>, OpError> {
+        Ok(remembered::of(&self.signer, self.scope, documents))
+    }
+
+    fn recall(&self, step: usize, document: Recalled<'_>, out: &mut Outbox) -> Result<(), OpError> {
+        remembered::send(step, document, out)
     }
 }

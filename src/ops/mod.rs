@@ -43,8 +43,9 @@ use crate::model::AssetError;
 use crate::text::Analysis;
 
 pub use self::exchange::{
-    Clusters, Concluded, Entry, ExchangeOp, Figures, Keep, MeetTask, Membership, Outbox,
-    PLACE_BYTES, Participants, Place, Ranking, Scope, Step, Target, key_place, place,
+    Clusters, Concluded, Entry, ExchangeOp, Figures, IndexAction, Keep, MeetTask, Membership,
+    Outbox, PLACE_BYTES, Participants, Place, Ranking, Recalled, Scope, Step, Target, key_place,
+    place,
 };
 pub(crate) use self::expression::rewrite as rewrite_sql;
 pub use self::expression::{Condition, Expression};

@@ -142,6 +142,11 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         &[]
     }
 
+    /// The index of earlier runs (a folder), and the settings that all runs with it have to share.
+    fn index(&self) -> Option<(PathBuf, serde_json::Value)> {
+        None
+    }
+
     /// What `tamis explain` says of these settings, a line each.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -194,6 +199,8 @@ pub trait AnySettings: Send + Sync {
     fn table(&self) -> Option<PathBuf>;
     /// See [`Settings::steps`].
     fn steps(&self) -> &'static [Step];
+    /// See [`Settings::index`].
+    fn index(&self) -> Option<(PathBuf, serde_json::Value)>;
     /// See [`Settings::notes`].
     fn notes(&self) -> Vec<String>;
     /// See [`Settings::alarm`].
@@ -235,6 +242,10 @@ impl<T: Settings> AnySettings for T {
 
     fn steps(&self) -> &'static [Step] {
         Settings::steps(self)
+    }
+
+    fn index(&self) -> Option<(PathBuf, serde_json::Value)> {
+        Settings::index(self)
     }
 
     fn notes(&self) -> Vec<String> {

@@ -48,6 +48,10 @@ pub(super) fn settings(settings: &dyn AnySettings) -> Result<Value, AssetError> 
         // Its files are hashed on their own.
         object.remove("path");
     }
+    if let (Some(object), Some(_)) = (value.as_object_mut(), settings.index()) {
+        // What it holds is hashed where it is met.
+        object.remove("index");
+    }
     let mut hashes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (key, path) in settings.assets() {
         hashes.entry(key).or_default().push(Value::String(asset_hash(path)?));
@@ -123,8 +127,13 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
         PhaseKind::Send { stage: index, step, documents, answers, cuts } => {
             json!([before[*documents], before[*answers], stage(*index), step, cuts])
         }
-        PhaseKind::Meet { stage: index, step, from, table, cuts, .. } => {
-            json!([before[*from], table.map(|table| &before[table]), stage(*index), step, cuts])
+        PhaseKind::Recall { stage: index, step, answers, cuts } => {
+            let pieces = plan.stages[*index].index.as_ref().map(|index| &index.pieces);
+            json!([answers.map(|from| &before[from]), stage(*index), step, cuts, pieces])
+        }
+        PhaseKind::Meet { stage: index, step, from, table, recalled, cuts, .. } => {
+            let others = [table, recalled].map(|from| from.map(|from| &before[from]));
+            json!([before[*from], others, stage(*index), step, cuts])
         }
         PhaseKind::Table { stage: index, cuts } => json!([stage(*index), cuts]),
         PhaseKind::Shard { from, cuts } => {

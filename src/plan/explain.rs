@@ -60,6 +60,8 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                         plan.stages[*index].name,
                         parts(*cuts)
                     ));
+                    let settings = plan.stages[*index].typed_settings();
+                    lines.extend(settings.map(|settings| settings.notes()).unwrap_or_default());
                 }
                 FlowOutput::Final { tokens } => {
                     lines.push("write documents/ and ledger/".to_owned());
@@ -93,8 +95,17 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                 parts(*cuts)
             ));
         }
-        PhaseKind::Meet { stage: index, from, table, cuts, .. } => {
-            let table = table.map(|table| format!(" with {}", plan.phases[table].name(table)));
+        PhaseKind::Recall { stage: index, cuts, .. } => {
+            let pieces = plan.stages[*index].index.as_ref().map_or(&[][..], |index| &index.pieces);
+            let rows: u64 = pieces.iter().map(|piece| piece.rows).sum();
+            let name = &plan.stages[*index].name;
+            lines.push(format!("read {rows} documents from the index of {name}"));
+            lines.push(format!("records of {name} → hash exchange, {}", parts(*cuts)));
+        }
+        PhaseKind::Meet { stage: index, from, table, recalled, cuts, .. } => {
+            let table = table
+                .or(*recalled)
+                .map(|table| format!(" with {}", plan.phases[table].name(table)));
             lines.push(format!(
                 "merge the records of {}{}",
                 plan.phases[*from].name(*from),

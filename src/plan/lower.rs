@@ -3,18 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use super::digest::{self, InputDigest};
-use super::{FlowInput, FlowOutput, PhaseKind, Plan, PlanSource, PlanStage, PlanTable, PlanTokens};
+use super::{
+    FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanIndex, PlanSource, PlanStage, PlanTable,
+    PlanTokens,
+};
 use super::{inputs, order};
+use crate::config::diagnostic::nearest;
 use crate::config::outcome::Order;
 use crate::config::source::Source;
 use crate::config::stage::Stage;
 use crate::config::{ConfigError, ConfigErrors, Pipeline};
-use crate::exchange::Cuts;
+use crate::exchange::{Cuts, IndexError, Version};
 use crate::exec::ExecError;
 use crate::model::{Assets, asset_hash};
 use crate::ops::{BuildContext, Columns, Condition, OpError, Step, Target};
 use crate::read::split::{Split, SplitPlanner};
 use crate::read::{Fields, Format, ReadError};
+use crate::store::Store;
 
 /// Stored input bytes behind one part of a hash exchange of a large input. Parts are merged as
 /// streams, so that this bounds no memory: it keeps parts fewer than files.
@@ -80,6 +85,17 @@ pub fn check(pipeline: &Pipeline, assets: &Assets) -> Result<(), ConfigErrors> {
             stage.spans.of("op"),
         ));
     }
+    if let Some(documents) = &pipeline.documents {
+        let known: Vec<&str> = columns.signals.iter().map(|(name, _)| name.as_str()).collect();
+        for name in documents.signals.iter().filter(|name| !known.contains(&name.as_str())) {
+            let help = match nearest(name, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are: {}", known.join(", ")),
+            };
+            let message = format!("[documents]: no stage computes the signal `{name}`");
+            errors.push(ConfigError::new(message, documents.spans.of("signals")).help(help));
+        }
+    }
     if let Some(tokens) = &pipeline.tokens {
         match assets.tokenizer(&tokens.tokenizer) {
             Ok(tokenizer) => {
@@ -129,9 +145,19 @@ pub fn lower(
         plan_input(pipeline, &metadata(pipeline), limit)?;
     let Draft { mut plan, settings, tokenizer } = draft(pipeline, assets, sources)?;
     plan.splits = u32::try_from(splits.len()).unwrap_or(u32::MAX);
-    let kinds = phases(pipeline, &plan);
     let parts = digest::Parts { inputs, stages: settings, tokenizer };
+    let kinds = phases(pipeline, &plan);
     plan.phases = digest::phases(&plan, &parts, kinds);
+    for (stage, config) in pipeline.stages.iter().enumerate() {
+        let Some((root, settings)) = config.settings.index() else { continue };
+        plan.stages[stage].index = Some(index(&plan, stage, root, settings).map_err(|error| {
+            let error = OpError::Setting { key: "index", reason: error.to_string() };
+            LowerError::Config(pipeline.text.errors(vec![config.error(&error)]))
+        })?);
+        // Later stages depend on what this one meets.
+        let kinds = phases(pipeline, &plan);
+        plan.phases = digest::phases(&plan, &parts, kinds);
+    }
     if pipeline.order == Order::Cost {
         order::by_cost(&mut plan, &splits, assets, previous)?;
         let kinds = plan.phases.into_iter().map(|phase| (phase.kind, phase.tasks)).collect();
@@ -139,6 +165,27 @@ pub fn lower(
         plan.phases = digest::phases(&plan, &parts, kinds);
     }
     Ok(Lowered { plan, splits })
+}
+
+/// What the index of a stage holds for a run, which may have added to it before.
+fn index(
+    plan: &Plan,
+    stage: usize,
+    root: PathBuf,
+    settings: serde_json::Value,
+) -> Result<PlanIndex, IndexError> {
+    let sends = |phase: &&Phase| match &phase.kind {
+        PhaseKind::Flow { output: FlowOutput::Exchange { stage: sent, .. }, .. } => *sent == stage,
+        _ => false,
+    };
+    // What the stage is shown and how it looks at it name what the run adds.
+    let segment =
+        plan.phases.iter().find(sends).map_or(String::new(), |phase| phase.digest.clone());
+    let store = Store::open(&root)?;
+    let (version, found) = Version::latest(&store, &plan.stages[stage].op, &settings)?;
+    let before = found.before(&segment);
+    let pieces = before.iter().flat_map(|segment| segment.pieces.iter().cloned()).collect();
+    Ok(PlanIndex { root, settings, version, pieces, segment })
 }
 
 /// The plan of a pipeline's stages, in the order of the file, for documents that do not come from
@@ -194,6 +241,7 @@ fn draft(
             action: stage.action,
             signals: first..columns.signals.len(),
             table: table(stage).map_err(|error| wrong(stage.error(&error)))?,
+            index: None,
             edit: if stage.op.edits { edits.next() } else { None },
         });
     }
@@ -214,7 +262,11 @@ fn draft(
         ledger: pipeline.ledger,
         rejected: pipeline.rejected,
         order_digest: None,
-        documents: pipeline.documents.clone(),
+        documents: pipeline
+            .documents
+            .as_ref()
+            .map(|documents| documents.value.clone())
+            .unwrap_or_default(),
         tokens,
         splits: 0,
         phases: Vec::new(),
@@ -357,27 +409,39 @@ fn phases(pipeline: &Pipeline, plan: &Plan) -> Vec<(PhaseKind, u32)> {
         let steps = config.settings.steps();
         let joining = [Step::Send, Step::Meet(Target::Documents)];
         let steps = if table.is_some() { &joining } else { steps };
-        // The phase whose records meet next, and the parts they are in.
+        let pieces = plan.stages[stage].index.as_ref().map_or(0, |index| index.pieces.len());
+        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+        let recall = |phases: &mut Vec<(PhaseKind, u32)>, step, answers| {
+            (pieces > 0).then(|| {
+                phases.push((PhaseKind::Recall { stage, step, answers, cuts }, pieces));
+                phases.len() - 1
+            })
+        };
+        // The phases whose records meet next, and the parts they are in.
         let (mut from, mut sent) = (documents, cuts);
+        let mut recalled = recall(&mut phases, 0, None);
         for (step, kind) in steps.iter().enumerate().skip(1) {
-            let (kind, tasks) = match kind {
+            match kind {
                 Step::Send => {
-                    (PhaseKind::Send { stage, step, documents, answers: from, cuts }, plan.splits)
+                    let answers = from;
+                    recalled = recall(&mut phases, step, Some(answers));
+                    let kind = PhaseKind::Send { stage, step, documents, answers, cuts };
+                    phases.push((kind, plan.splits));
+                    sent = cuts;
                 }
                 Step::Meet(target) => {
-                    let cuts = match target {
+                    let tasks = if let Cuts::Even { parts } = sent { parts } else { 1 };
+                    sent = match target {
                         Target::Documents => Cuts::Splits,
                         Target::One => Cuts::Even { parts: 1 },
                     };
-                    let tasks = if let Cuts::Even { parts } = sent { parts } else { 1 };
-                    sent = cuts;
-                    (PhaseKind::Meet { stage, step, from, documents, table, cuts }, tasks)
+                    let recalled = recalled.take();
+                    let cuts = sent;
+                    let kind =
+                        PhaseKind::Meet { stage, step, from, documents, table, recalled, cuts };
+                    phases.push((kind, tasks));
                 }
-            };
-            if let PhaseKind::Send { cuts, .. } = kind {
-                sent = cuts;
             }
-            phases.push((kind, tasks));
             from = phases.len() - 1;
         }
         input = FlowInput::Spool { documents, verdicts: from, stage };

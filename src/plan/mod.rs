@@ -21,7 +21,7 @@ use crate::config::source::Documents;
 use crate::config::stage::Action;
 use crate::config::tokens::ShardFormat;
 use crate::document::{DocumentId, SignalType};
-use crate::exchange::Cuts;
+use crate::exchange::{self, Cuts};
 use crate::ops::{self, AnySettings, OpError};
 use crate::read::split::Split;
 use crate::read::{Fields, Piece};
@@ -105,6 +105,9 @@ pub struct PlanStage {
     /// The external table that its documents meet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<PlanTable>,
+    /// What earlier runs remember for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<PlanIndex>,
     /// Its bit in [`Batch::modified`](crate::document::Batch::modified), where it may change texts.
     pub edit: Option<u8>,
 }
@@ -132,6 +135,21 @@ pub struct PlanTable {
     pub pieces: Vec<Piece>,
     /// Hash of the files' names, sizes and tags.
     pub digest: String,
+}
+
+/// An index of earlier runs as tasks see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlanIndex {
+    /// Its folder.
+    pub root: PathBuf,
+    /// Settings that all runs with it share.
+    pub settings: serde_json::Value,
+    /// Number of the version that the run saw.
+    pub version: u32,
+    /// What the run meets.
+    pub pieces: Vec<exchange::Piece>,
+    /// Name of the segment that the run adds.
+    pub segment: String,
 }
 
 /// Tokenization as tasks see it.
@@ -188,6 +206,17 @@ pub enum PhaseKind {
         /// Parts of the exchange.
         cuts: Cuts,
     },
+    /// Documents that an index remembers send records, one task a piece.
+    Recall {
+        /// The exchange stage, by index.
+        stage: usize,
+        /// Which of its steps this is.
+        step: usize,
+        /// The meet phase that answered them.
+        answers: Option<usize>,
+        /// Parts of the exchange.
+        cuts: Cuts,
+    },
     /// Records of all tasks meet and the stage's op looks at them, one task a part.
     Meet {
         /// The exchange stage, by index.
@@ -200,6 +229,8 @@ pub enum PhaseKind {
         documents: usize,
         /// The phase that sent the rows of an external table, for a join.
         table: Option<usize>,
+        /// The phase in which documents of an index sent theirs.
+        recalled: Option<usize>,
         /// Parts of what it leaves.
         cuts: Cuts,
     },
@@ -266,6 +297,7 @@ impl PhaseKind {
             }
             Self::Table { stage, .. }
             | Self::Send { stage, .. }
+            | Self::Recall { stage, .. }
             | Self::Meet { stage, table: None, .. } => *stage == index,
             Self::Meet { .. } | Self::Shard { .. } => false,
         }
@@ -286,6 +318,7 @@ impl Phase {
             PhaseKind::Flow { output: FlowOutput::Final { .. }, .. } => "write",
             PhaseKind::Flow { .. } => "flow",
             PhaseKind::Send { .. } => "send",
+            PhaseKind::Recall { .. } => "recall",
             PhaseKind::Meet { .. } => "meet",
             PhaseKind::Table { .. } => "table",
             PhaseKind::Shard { .. } => "shard",

@@ -195,7 +195,6 @@ fn roll(hashes: &[u64], n: usize, shingles: &mut Vec<u32>) {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the upper half of it")]
 fn finish(sum: u64) -> u32 {
     ((sum ^ sum >> 32).wrapping_mul(FINISH) >> 32) as u32
 }
@@ -286,8 +285,8 @@ fn to_lower(bytes: u64) -> u64 {
     const HIGH: u64 = 0x80 * ONES;
     // In each byte the top bit tells; the seven below it cannot carry into the next byte.
     let low = bytes & !HIGH;
-    let from_a = low + (0x80 - b'A' as u64) * ONES;
-    let behind_z = low + (0x7f - b'Z' as u64) * ONES;
+    let from_a = low + (0x80 - u64::from(b'A')) * ONES;
+    let behind_z = low + (0x7f - u64::from(b'Z')) * ONES;
     bytes | (from_a & !behind_z & !bytes & HIGH) >> 2
 }
 
@@ -413,7 +412,8 @@ mod tests {
     #[test]
     fn shingles_are_spread_evenly() {
         // Numbers differ in a few bits only. Of n random 32-bit values n²/2³³ pairs collide.
-        let text: String = (0..400_000).map(|number| format!("item {number} ")).collect();
+        let text =
+            (0..400_000).map(|number| format!("item {number} ")).collect::<Vec<_>>().concat();
         let mut shingles = words(&text, 5);
         let many = shingles.len();
         for bit in 0..32 {

@@ -12,6 +12,8 @@ pub struct Membership {
     pub cluster: Cluster,
     /// Whether the document is the one that survives.
     pub survives: bool,
+    /// Whether an earlier run's document is in the cluster, too.
+    pub known: bool,
     /// What [`Entry::extra`] was for this document.
     pub extra: u64,
 }
@@ -25,7 +27,7 @@ impl Membership {
         let mut payload = [0; 13];
         payload[..4].copy_from_slice(&self.cluster.copies.to_le_bytes());
         payload[4..12].copy_from_slice(&self.extra.to_le_bytes());
-        payload[12] = u8::from(self.survives);
+        payload[12] = u8::from(self.survives) | u8::from(self.known) << 1;
         (key, payload)
     }
 
@@ -37,7 +39,9 @@ impl Membership {
         let mut id = [0; 16];
         id.copy_from_slice(&record.key[PLACE_BYTES..]);
         let cluster = Cluster { id: u128::from_be_bytes(id), copies: u32::from_le_bytes(*copies) };
-        Some(Self { cluster, survives: flags == [1], extra: u64::from_le_bytes(*extra) })
+        let [flags] = *flags else { return None };
+        let (survives, known) = (flags & 1 == 1, flags & 2 == 2);
+        Some(Self { cluster, survives, known, extra: u64::from_le_bytes(*extra) })
     }
 }
 
@@ -50,6 +54,9 @@ pub struct Entry {
     pub label: u128,
     /// Given back to the document.
     pub extra: u64,
+    /// Whether an index remembers the document: it survived an earlier run, its label is that of the
+    /// cluster, and it is told nothing.
+    pub known: bool,
 }
 
 impl Entry {
@@ -61,9 +68,10 @@ impl Entry {
         }
         let mut payload = Vec::with_capacity(32);
         payload.extend_from_slice(&self.rank.to_le_bytes());
-        if (self.label, self.extra) != (0, 0) {
+        if self.known || (self.label, self.extra) != (0, 0) {
             payload.extend_from_slice(&self.label.to_le_bytes());
             payload.extend_from_slice(&self.extra.to_le_bytes());
+            payload.push(u8::from(self.known));
         }
         payload
     }
@@ -74,58 +82,48 @@ impl Entry {
             u64::from_le_bytes(bytes.copied().unwrap_or_default())
         };
         let label = u128::from(word(8)) | u128::from(word(16)) << 64;
-        Self { rank: word(0), label, extra: word(24) }
+        Self { rank: word(0), label, extra: word(24), known: payload.get(32) == Some(&1) }
     }
 }
 
 impl Membership {
     /// The end of an op whose documents get at most one membership each, with the signals `cluster`
-    /// and `copies`. `asked` says which participants could have met others, all where `None`.
-    pub fn conclude(
+    /// and `copies` and behind them those that `more` gives (of no membership, for a document that met
+    /// none). `asked` says which participants could have met others, all where `None`.
+    pub fn conclude<const N: usize>(
         documents: &Participants<'_>,
         signals: &mut [SignalColumn],
         asked: Option<&[bool]>,
         decide: impl Fn(&Self) -> Decision,
-    ) -> Concluded {
-        Self::conclude_with(documents, signals, asked, decide, |_| None)
-    }
-
-    /// As [`Membership::conclude`], with a third signal that `third` gives.
-    pub fn conclude_with(
-        documents: &Participants<'_>,
-        signals: &mut [SignalColumn],
-        asked: Option<&[bool]>,
-        decide: impl Fn(&Self) -> Decision,
-        third: impl Fn(&Self) -> Option<SignalValue<'static>>,
+        more: impl Fn(Option<&Self>) -> [Option<SignalValue<'static>>; N],
     ) -> Concluded {
         let mut concluded = Concluded::default();
         let mut rows = documents.rows.iter().enumerate().peekable();
         for row in 0..documents.batch.len() {
-            let participant = rows.next_if(|(_, at)| **at == row);
-            let member =
-                documents.answers(row).first().and_then(|(_, record)| Self::decode(record));
-            let (id, copies) = match (&member, participant) {
-                (_, None) => (None, None),
-                (Some(member), _) => (
-                    Some(SignalValue::OwnedText(format!("{:032x}", member.cluster.id))),
-                    Some(SignalValue::Int(i64::from(member.cluster.copies))),
-                ),
-                (None, Some((index, _))) => {
-                    let asked = asked.is_none_or(|asked| asked[index]);
-                    (None, asked.then_some(SignalValue::Int(1)))
-                }
+            let Some((index, _)) = rows.next_if(|(_, at)| **at == row) else {
+                signals.iter_mut().for_each(|column| column.push(None));
+                continue;
             };
-            let third = member.as_ref().and_then(&third);
-            for (column, value) in signals.iter_mut().zip([id, copies, third]) {
+            let asked = asked.is_none_or(|asked| asked[index]);
+            let member = Self::of(documents, row).filter(|_| asked);
+            let copies = member.map_or(1, |member| i64::from(member.cluster.copies));
+            let id = member.map(|member| format!("{:032x}", member.cluster.id));
+            let own = [id.map(SignalValue::OwnedText), asked.then_some(SignalValue::Int(copies))];
+            let more = if asked { more(member.as_ref()) } else { [const { None }; N] };
+            for (column, value) in signals.iter_mut().zip(own.into_iter().chain(more)) {
                 column.push(value.as_ref());
             }
-            if participant.is_some() {
-                concluded.clusters.extend(member.map(|member| (row, member.cluster)));
-                let decision = member.as_ref().map_or(Decision::Keep, &decide);
-                concluded.outcome.decisions.push(decision);
-            }
+            concluded.clusters.extend(member.map(|member| (row, member.cluster)));
+            let decision = member.as_ref().map_or(Decision::Keep, &decide);
+            concluded.outcome.decisions.push(decision);
         }
         concluded
+    }
+
+    /// The membership that a document was told.
+    #[must_use]
+    pub fn of(documents: &Participants<'_>, row: usize) -> Option<Self> {
+        documents.answers(row).first().and_then(|(_, record)| Self::decode(record))
     }
 }
 
@@ -142,10 +140,14 @@ const HELD: usize = 4;
 pub struct Clusters {
     key: u128,
     copies: u64,
+    /// Copies that are of this run.
+    present: u64,
     best: Option<(u64, Place, u128)>,
+    /// The label of a copy of an earlier run.
+    known: Option<u128>,
     held: Vec<(Place, u64)>,
     /// Clusters too large to hold, in the order of their keys: they take a second pass.
-    large: Vec<(u128, Cluster, Place)>,
+    large: Vec<(u128, Membership, Place)>,
 }
 
 impl Clusters {
@@ -180,9 +182,12 @@ impl Clusters {
         while records.next_into(&mut record)? {
             let (key, place) = split_key(&record.key);
             if let Ok(found) = clusters.large.binary_search_by_key(&key, |(key, ..)| *key) {
-                let (_, cluster, best) = clusters.large[found];
-                let extra = Entry::decode(&record.payload).extra;
-                write(task, place, Membership { cluster, survives: place == best, extra })?;
+                let (_, member, best) = clusters.large[found];
+                let Entry { extra, known, .. } = Entry::decode(&record.payload);
+                if !known {
+                    let survives = place == best;
+                    write(task, place, Membership { survives, extra, ..member })?;
+                }
             }
         }
         Ok(records.remove_scratch()?)
@@ -196,6 +201,11 @@ impl Clusters {
         }
         self.copies += 1;
         let entry = Entry::decode(&record.payload);
+        if entry.known {
+            self.known = Some(entry.label);
+            return Ok(());
+        }
+        self.present += 1;
         if self.best.is_none_or(|(rank, first, _)| (entry.rank, place) < (rank, first)) {
             self.best = Some((entry.rank, place, entry.label));
         }
@@ -207,20 +217,26 @@ impl Clusters {
 
     fn close(&mut self, task: &mut MeetTask<'_>) -> Result<(), OpError> {
         let copies = std::mem::take(&mut self.copies);
+        let present = std::mem::take(&mut self.present);
+        let known = self.known.take();
         let mut held = std::mem::take(&mut self.held);
         let Some((_, best, label)) = self.best.take() else { return Ok(()) };
         // A document that meets no other gets no answer.
         if copies > 1 {
+            let label = known.unwrap_or(label);
             let id = if label == 0 { self.key } else { label };
             let cluster = Cluster { id, copies: u32::try_from(copies).unwrap_or(u32::MAX) };
+            let known = known.is_some();
+            let member = Membership { cluster, survives: false, known, extra: 0 };
             task.figures.count("clusters", 1);
             task.figures.count("in_clusters", copies);
             task.figures.largest("largest_cluster", copies);
-            if copies > held.len() as u64 {
-                self.large.push((self.key, cluster, best));
+            if present > held.len() as u64 {
+                self.large.push((self.key, member, best));
             } else {
                 for &(place, extra) in &held {
-                    write(task, place, Membership { cluster, survives: place == best, extra })?;
+                    let survives = place == best;
+                    write(task, place, Membership { survives, extra, ..member })?;
                 }
             }
         }

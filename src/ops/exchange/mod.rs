@@ -8,6 +8,7 @@
 //! the op is a few functions over streams.
 
 mod clusters;
+mod known;
 mod rank;
 mod scope;
 
@@ -15,6 +16,7 @@ use rayon::ThreadPool;
 use serde::Serialize;
 
 pub use self::clusters::{Clusters, Entry, Membership};
+pub use self::known::IndexAction;
 pub use self::rank::{Keep, Ranking};
 pub use self::scope::Scope;
 use super::{Document, OpError, Outcome, document};
@@ -132,6 +134,17 @@ impl Outbox {
         let ends = self.records.iter().zip(starts);
         ends.map(|((key, end), start)| (key, &self.payloads[start..*end]))
     }
+}
+
+/// A document of an earlier run.
+#[derive(Debug, Clone, Copy)]
+pub struct Recalled<'a> {
+    /// Its place, behind those of the run.
+    pub place: Place,
+    /// What the index keeps of it.
+    pub bytes: &'a [u8],
+    /// What the meet step before sent to it.
+    pub answers: &'a [Record],
 }
 
 /// One task of a meet step.
@@ -276,6 +289,28 @@ pub trait ExchangeOp: Send + Sync + 'static {
     /// # Errors
     /// When it cannot; the task fails.
     fn meet(&self, step: usize, task: &mut MeetTask<'_>) -> Result<(), OpError>;
+
+    /// What an index keeps of those of the documents that survive and are in none yet, in order; for
+    /// [`ExchangeOp::recall`].
+    ///
+    /// # Errors
+    /// When it cannot; the task fails.
+    fn remember(&self, _documents: &Participants<'_>) -> Result<Vec<Vec<u8>>, OpError> {
+        Ok(Vec::new())
+    }
+
+    /// Sends the records of a document of an earlier run in the send step `step`.
+    ///
+    /// # Errors
+    /// When it is not what [`ExchangeOp::remember`] gave.
+    fn recall(
+        &self,
+        _step: usize,
+        _document: Recalled<'_>,
+        _out: &mut Outbox,
+    ) -> Result<(), OpError> {
+        Ok(())
+    }
 
     /// Decides about some documents; appends a value per signal column and row of the batch.
     ///

@@ -70,7 +70,9 @@ impl Bands {
         (0u32..).zip(signature.chunks_exact(self.rows)).take(self.bands).map(move |(band, rows)| {
             bytes.clear();
             bytes.extend_from_slice(&band.to_le_bytes());
-            rows.iter().for_each(|value| value.append(&mut bytes));
+            for value in rows {
+                value.append(&mut bytes);
+            }
             xxh3_128(&bytes)
         })
     }

@@ -189,6 +189,7 @@ mod x86 {
 }
 
 #[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for the features of its caller")]
 fn minima(blocks: &[Block], mask: u64, shingles: &[u64], signature: &mut [u64]) {
     let (pairs, rest) = blocks.as_chunks::<2>();
     let (pairs_out, rest_out) = signature.split_at_mut(pairs.len() * 16);
@@ -201,6 +202,7 @@ fn minima(blocks: &[Block], mask: u64, shingles: &[u64], signature: &mut [u64]) 
 }
 
 #[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for the features of its caller")]
 fn block_minima<const WIDE: usize>(
     blocks: &[Block; WIDE],
     mask: u64,
@@ -210,13 +212,13 @@ fn block_minima<const WIDE: usize>(
     let mut least = [[u64::MAX; 8]; WIDE];
     for &shingle in shingles {
         for (least, block) in least.iter_mut().zip(blocks) {
-            for lane in 0..8 {
-                let value =
-                    shingle.wrapping_mul(block.factor[lane]).wrapping_add(block.offset[lane]);
+            let lanes = least.iter_mut().zip(&block.factor).zip(&block.offset);
+            for ((least, factor), offset) in lanes {
+                let value = shingle.wrapping_mul(*factor).wrapping_add(*offset);
                 // The remainder, or the prime more.
                 let folded = (value & PRIME) + (value >> 61);
                 let value = folded.min(folded.wrapping_sub(PRIME)) & mask;
-                least[lane] = least[lane].min(value);
+                *least = value.min(*least);
             }
         }
     }

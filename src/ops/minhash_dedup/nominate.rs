@@ -94,7 +94,7 @@ pub(super) fn send_members(
         key[..16].copy_from_slice(&xxh3_128(&answer.payload).to_be_bytes());
         key[16..].copy_from_slice(&documents.place(row)?);
         let label = xxh3_128(text.as_bytes());
-        out.push(key, &Entry { rank, label, extra: 0 }.encode());
+        out.push(key, &Entry { rank, label, ..Entry::default() }.encode());
     }
     Ok(())
 }

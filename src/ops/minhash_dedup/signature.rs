@@ -45,11 +45,6 @@ impl Permutations {
         Self { count, blocks }
     }
 
-    /// How long the signatures are.
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
     /// Writes the signature of `shingles` in place of what `signature` held. Neither the order of the
     /// shingles nor repeats matter. Without any, all places hold the greatest number.
     pub(super) fn sign(&self, shingles: &[u32], signature: &mut Vec<u32>) {
@@ -114,6 +109,7 @@ mod x86 {
 
 /// Takes `WIDE` blocks at a time through all shingles, so that minima stay in registers.
 #[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for the features of its caller")]
 fn minima<const WIDE: usize>(blocks: &[Block<16>], shingles: &[u32], signature: &mut [u32]) {
     let (wide, rest) = blocks.as_chunks::<WIDE>();
     let (wide_out, rest_out) = signature.split_at_mut(wide.len() * WIDE * 16);
@@ -126,14 +122,15 @@ fn minima<const WIDE: usize>(blocks: &[Block<16>], shingles: &[u32], signature: 
 }
 
 #[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for the features of its caller")]
 fn block_minima<const WIDE: usize>(blocks: &[Block<16>; WIDE], shingles: &[u32], out: &mut [u32]) {
     let mut least = [[u32::MAX; 16]; WIDE];
     for &shingle in shingles {
         for (least, block) in least.iter_mut().zip(blocks) {
-            for lane in 0..16 {
-                let value =
-                    shingle.wrapping_mul(block.factor[lane]).wrapping_add(block.offset[lane]);
-                least[lane] = least[lane].min(value);
+            let lanes = least.iter_mut().zip(&block.factor).zip(&block.offset);
+            for ((least, factor), offset) in lanes {
+                let value = shingle.wrapping_mul(*factor).wrapping_add(*offset);
+                *least = value.min(*least);
             }
         }
     }

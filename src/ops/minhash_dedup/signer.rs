@@ -56,29 +56,54 @@ impl Signer {
     /// Puts the keys of the document's bands in place of what `keys` held; none where it has no
     /// n-gram.
     pub(super) fn bands(&self, document: Document<'_>, keys: &mut Vec<u128>) {
-        keys.clear();
-        SCRATCH.with_borrow_mut(|scratch| match &self.kind {
-            Kind::Tamis(permutations) => {
+        SCRATCH.with_borrow_mut(|scratch| {
+            if let Kind::Tamis(_) = self.kind {
                 self.shingle(document, &mut scratch.shingling, &mut scratch.shingles);
-                if !scratch.shingles.is_empty() {
-                    permutations.sign(&scratch.shingles, &mut scratch.signature);
+            }
+            let shingles = std::mem::take(&mut scratch.shingles);
+            self.sign(document, &shingles, scratch, keys);
+            scratch.shingles = shingles;
+            scratch.shingles.clear();
+            scratch.shingles.shrink_to(1 << 20);
+        });
+    }
+
+    /// As [`Signer::bands`], and puts the document's distinct shingles, sorted, in place of what `set`
+    /// held.
+    pub(super) fn bands_and_set(
+        &self,
+        document: Document<'_>,
+        keys: &mut Vec<u128>,
+        set: &mut Vec<u32>,
+    ) {
+        SCRATCH.with_borrow_mut(|scratch| {
+            self.shingle(document, &mut scratch.shingling, set);
+            shingles::make_set(set);
+            self.sign(document, set, scratch, keys);
+        });
+    }
+
+    fn sign(
+        &self,
+        document: Document<'_>,
+        shingles: &[u32],
+        scratch: &mut Scratch,
+        keys: &mut Vec<u128>,
+    ) {
+        keys.clear();
+        match &self.kind {
+            Kind::Tamis(permutations) => {
+                if !shingles.is_empty() {
+                    permutations.sign(shingles, &mut scratch.signature);
                     keys.extend(self.cut.keys(&scratch.signature));
                 }
-                scratch.shingles.clear();
-                scratch.shingles.shrink_to(1 << 20);
             }
             Kind::Datatrove(signer) => {
                 if signer.sign(document.text, &mut scratch.datatrove, &mut scratch.wide) {
                     keys.extend(self.cut.keys(&scratch.wide));
                 }
             }
-        });
-    }
-
-    /// Puts the document's distinct shingles, sorted, in place of what `set` held.
-    pub(super) fn set(&self, document: Document<'_>, set: &mut Vec<u32>) {
-        SCRATCH.with_borrow_mut(|scratch| self.shingle(document, &mut scratch.shingling, set));
-        shingles::make_set(set);
+        }
     }
 
     fn shingle(

@@ -4,48 +4,69 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::Minhash;
 use super::anchors::{Anchors, Found};
-use super::signer::Signer;
-use crate::exchange::{KEY_BYTES, Record};
-use crate::ops::{
-    Clusters, Entry, MeetTask, OpError, Outbox, PLACE_BYTES, Participants, Ranking, key_place,
-};
+use crate::exchange::{KEY_BYTES, Key, Record};
+use crate::ops::{Clusters, Entry, MeetTask, OpError, Outbox, PLACE_BYTES, Participants, Place};
 
 /// Spreads the places of components over the key space; odd, so that none are merged.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Sends the documents of components to be compared: keys are component, rank, place; payloads the
-/// hash of the text, a 32-bit digest of each band, and the set of shingles.
+/// Bytes of a component in a key.
+const COMPONENT: usize = 7;
+
+/// Sends the documents of components to be compared.
 pub(super) fn send(
-    signer: &Signer,
-    keep: &Ranking,
+    op: &Minhash,
     documents: &Participants<'_>,
     out: &mut Outbox,
 ) -> Result<(), OpError> {
-    let ranks = keep.ranks(documents)?;
-    let (mut bands, mut set, mut payload) = (Vec::new(), Vec::new(), Vec::new());
+    let ranks = op.keep.ranks(documents)?;
+    let salt = op.scope.salt(documents);
+    let (mut bands, mut set) = (Vec::new(), Vec::new());
     for (&row, rank) in documents.rows.iter().zip(ranks) {
         let Some((_, answer)) = documents.answers(row).first() else { continue };
-        let Some(component) = answer.payload.first_chunk() else { continue };
         let document = documents.document(row);
-        let mut key = [0; KEY_BYTES];
-        let component = u64::from_be_bytes(*component).wrapping_mul(SPREAD);
-        key[..8].copy_from_slice(&component.to_be_bytes());
-        key[8..16].copy_from_slice(&rank.to_be_bytes());
-        key[16..].copy_from_slice(&documents.place(row)?);
-        signer.bands(document, &mut bands);
-        signer.set(document, &mut set);
-        payload.clear();
-        payload.extend_from_slice(&xxh3_128(document.text.as_bytes()).to_le_bytes());
-        let count = u32::try_from(bands.len()).unwrap_or(u32::MAX);
-        payload.extend_from_slice(&count.to_le_bytes());
-        for band in &bands {
-            #[expect(clippy::cast_possible_truncation, reason = "32 bits are enough to nominate")]
-            payload.extend_from_slice(&(*band as u32).to_le_bytes());
-        }
-        set.iter().for_each(|shingle| payload.extend_from_slice(&shingle.to_le_bytes()));
-        out.push(key, &payload);
+        op.signer.bands_and_set(document, &mut bands, &mut set);
+        let label = xxh3_128(document.text.as_bytes());
+        let bands = bands.iter().map(|band| band ^ salt);
+        let payload = payload(label, bands, set.iter().copied());
+        out.push(key(answer, Some(rank), documents.place(row)?)?, &payload);
     }
     Ok(())
+}
+
+/// The key of a document to be compared: seven bytes of its component, whether it is of this run (what
+/// earlier runs kept comes first), rank, place.
+pub(super) fn key(answer: &Record, rank: Option<u64>, place: Place) -> Result<Key, OpError> {
+    let root = answer
+        .payload
+        .first_chunk()
+        .ok_or_else(|| OpError::damaged("a component without a root"))?;
+    let mut key = [0; KEY_BYTES];
+    // Components that happen to be taken for one are compared for nothing.
+    let component = u64::from_be_bytes(*root).wrapping_mul(SPREAD);
+    key[..COMPONENT].copy_from_slice(&component.to_be_bytes()[..COMPONENT]);
+    key[COMPONENT] = u8::from(rank.is_some());
+    key[8..16].copy_from_slice(&rank.unwrap_or(0).to_be_bytes());
+    key[16..].copy_from_slice(&place);
+    Ok(key)
+}
+
+/// What a document to be compared brings: the hash of its text, the number of its bands, a digest of
+/// each, and its shingles, all little endian.
+pub(super) fn payload(
+    label: u128,
+    bands: impl ExactSizeIterator<Item = u128>,
+    set: impl ExactSizeIterator<Item = u32>,
+) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(20 + 4 * (bands.len() + set.len()));
+    payload.extend_from_slice(&label.to_le_bytes());
+    payload.extend_from_slice(&u32::try_from(bands.len()).unwrap_or(u32::MAX).to_le_bytes());
+    for band in bands {
+        #[expect(clippy::cast_possible_truncation, reason = "32 bits are enough to nominate")]
+        payload.extend_from_slice(&(band as u32).to_le_bytes());
+    }
+    set.for_each(|shingle| payload.extend_from_slice(&shingle.to_le_bytes()));
+    payload
 }
 
 /// A document that came to be compared.
@@ -83,29 +104,37 @@ pub(super) fn meet(op: &Minhash, task: &mut MeetTask<'_>) -> Result<(), OpError>
     let mut records = task.records()?;
     let mut record = Record::default();
     let mut candidate = Candidate::default();
-    let mut component = None;
+    let mut component = Vec::new();
     // Clusters are numbered in the order in which they begin.
     let mut clusters = 0u64;
     let mut base = 0;
+    let mut order = 0;
     while records.next_into(&mut record)? {
-        if component != Some(key_place(&record.key, 0)) {
-            component = Some(key_place(&record.key, 0));
+        let (own, rest) = record.key.split_at(COMPONENT);
+        let known = rest.first() == Some(&0);
+        if component.as_slice() != own {
+            component.clear();
+            component.extend_from_slice(own);
             base = clusters;
             anchors.clear()?;
         }
         candidate
             .read(&record.payload)
             .ok_or(OpError::damaged("a document to be compared of another form"))?;
-        let (cluster, entry) = match anchors.find(op, &candidate)? {
+        // Of a cluster whose anchor is of an earlier run, the first member survives.
+        order += 1;
+        let found = if known { Found::None } else { anchors.find(op, &candidate)? };
+        let (cluster, entry) = match found {
             Found::Anchor { number, similarity } => {
                 let extra = similarity.to_bits();
-                (base + u64::from(number), Entry { rank: 1, label: 0, extra })
+                let entry = Entry { rank: order, extra, ..Entry::default() };
+                (base + u64::from(number), entry)
             }
             Found::None => {
                 let cluster = clusters;
                 clusters += 1;
                 anchors.add(op.max_cluster, &candidate)?;
-                (cluster, Entry { rank: 0, label: candidate.label, extra: 0 })
+                (cluster, Entry { label: candidate.label, known, ..Entry::default() })
             }
         };
         let mut key = [0; KEY_BYTES];

@@ -1,4 +1,7 @@
 //! datatrove's `simplify_text` with its default settings.
+//!
+//! Where a capital sigma stands beside U+0295 or U+1171E, it can become another sigma than Python's:
+//! these two have changed their general categories since Python's Unicode.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 

@@ -57,6 +57,7 @@ struct Golden {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads its own data")]
 fn signatures_are_those_of_datatrove() {
     let signers = [
         ("xxhash-64", Signer::new(5, 112, 1, Hash::Xxhash, Precision::Bits64)),
@@ -68,14 +69,13 @@ fn signatures_are_those_of_datatrove() {
     let file = std::env::var("TAMIS_DATATROVE_MINHASH").unwrap_or_else(|_| {
         concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/datatrove_minhash.jsonl").to_owned()
     });
-    let (mut texts, mut signed, mut wrong) = (0, 0, 0);
+    let (mut texts, mut signed, mut wrong) = (0, 0, Vec::new());
     let (mut scratch, mut signature) = (Scratch::default(), Vec::new());
     for line in BufReader::new(File::open(file).unwrap()).lines() {
         let golden: Golden = serde_json::from_str(&line.unwrap()).unwrap();
         texts += 1;
         if format!("{:016x}", xxh3_64(simple(&golden.text).as_bytes())) != golden.simplified {
-            println!("text {texts} is simplified to {:?}", simple(&golden.text));
-            wrong += 1;
+            wrong.push(format!("text {texts} is simplified to {:?}", simple(&golden.text)));
         }
         for (name, signer) in &signers {
             let found = signer.sign(&golden.text, &mut scratch, &mut signature).then(|| {
@@ -85,13 +85,12 @@ fn signatures_are_those_of_datatrove() {
             });
             signed += usize::from(found.is_some());
             if found != golden.signatures[*name] {
-                println!("text {texts} has another signature {name}");
-                wrong += 1;
+                wrong.push(format!("text {texts} has another signature {name}"));
             }
         }
     }
-    println!("{texts} texts, {signed} signatures, {wrong} differences");
-    assert!(signed > 50 * signers.len() && wrong == 0);
+    assert!(signed > 50 * signers.len());
+    assert!(wrong.is_empty(), "{} of {texts} texts: {wrong:#?}", wrong.len());
 }
 
 #[test]
@@ -113,7 +112,7 @@ fn all_kernels_give_the_same() {
             let expected: Vec<u64> = places
                 .map(|(factor, offset)| {
                     let values = shingles.iter().map(|shingle| {
-                        shingle.wrapping_mul(*factor).wrapping_add(offset) % PRIME & mask
+                        (shingle.wrapping_mul(*factor).wrapping_add(offset) % PRIME) & mask
                     });
                     values.min().unwrap()
                 })
@@ -141,7 +140,7 @@ fn hostile_texts_are_signed() {
     let (mut scratch, mut signature) = (Scratch::default(), Vec::new());
     for unit in ["a", "1.", "\u{301}", "\u{200b}", "\r\n", "\0", "Σ", "\u{1e4ec}", ". ", "字"] {
         let text = unit.repeat(300_000 / unit.len());
-        let signed = signer.sign(&text, &mut scratch, &mut signature);
-        assert_eq!(signed, !signature.is_empty(), "{unit:?}");
+        let has_words = signer.sign(&text, &mut scratch, &mut signature);
+        assert_eq!(has_words, !signature.is_empty(), "{unit:?}");
     }
 }
