@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::corpus::{Random, Text, jsonl, word, words};
 use super::{pipeline, rows};
-use crate::support::{Lab, succeed};
+use crate::support::{Lab, sample, succeed};
 
 /// A few texts, addresses, titles and scores, often equal, sometimes missing.
 fn documents() -> Vec<Text> {
@@ -125,4 +125,29 @@ fn every_choice_gives_what_it_says() {
             assert_eq!(all, rows(&annotate, "dedup"), "{what}");
         }
     }
+}
+
+#[test]
+fn copies_among_real_pages_are_found() {
+    let lab = Lab::new();
+    let web = sample("web/*.jsonl*");
+    let stages = "[[stage]]\nop = \"minhash-dedup\"\naction = \"annotate\"\n\
+                  [[stage]]\nop = \"exact-dedup\"\n";
+    let pipeline = pipeline(&lab, "web", &[("web", &web)], stages);
+    let out = lab.path("out");
+    succeed(&["run", &pipeline, "--out", out.to_str().unwrap()]);
+    let (exact, near) = (rows(&out, "exact-dedup"), rows(&out, "minhash-dedup"));
+    // Of README.md: copies of pages that were put there, and six that were there before.
+    assert_eq!(exact.iter().filter(|row| !row.kept).count(), 82 + 6);
+    // Equal texts are near duplicates, of the same text, wherever there is a word.
+    let mut near_only = 0;
+    for (exact, near) in exact.iter().zip(&near) {
+        assert!(near.copies >= exact.copies, "{}", exact.id);
+        if !exact.kept {
+            assert!(near.similarity.is_some_and(|similarity| similarity >= 0.8), "{}", exact.id);
+        }
+        near_only += usize::from(exact.kept && near.similarity.is_some());
+    }
+    // 30 pages are older revisions of others.
+    assert!((15..40).contains(&near_only), "{near_only}");
 }

@@ -81,11 +81,11 @@ fn engines_and_settings_make_no_difference() {
     for (file, part) in documents.chunks(100).enumerate() {
         lab.write(&format!("b/{file}.jsonl"), jsonl(part));
     }
-    let web = sample("web/part-2.jsonl");
+    let dirty = sample("dirty/*.jsonl*");
     let mut stages = stages("length.chars");
     stages +=
         "[[stage]]\nop = \"exact-dedup\"\n[[stage]]\nop = \"minhash-dedup\"\nscope = \"source\"\n";
-    let pipeline = pipeline(&lab, "engines", &[("a", &web), ("b", "b/*.jsonl")], &stages);
+    let pipeline = pipeline(&lab, "engines", &[("a", &dirty), ("b", "b/*.jsonl")], &stages);
     let run = |out: &str, extra: &[&str]| {
         let out = lab.path(out);
         let mut arguments = vec!["run", &pipeline, "--out", out.to_str().unwrap()];
@@ -100,9 +100,9 @@ fn engines_and_settings_make_no_difference() {
         assert!(clustered > 20, "{clustered} in clusters of {}", ANNOTATING[number]);
     }
     let reasons = texts(&table(&reference.join("ledger")), "reason");
-    for reason in ["duplicate", "near-duplicate"] {
+    for (reason, least) in [("duplicate", 5), ("near-duplicate", 100)] {
         let count = reasons.iter().filter(|found| found.as_deref() == Some(reason)).count();
-        assert!(count > 20, "{count} × {reason}");
+        assert!(count > least, "{count} × {reason}");
     }
     let variants: [(&str, &[&str]); 5] = [
         ("two-threads", &["--threads", "2"]),
@@ -132,7 +132,7 @@ fn splits_make_no_difference() {
         (0..ANNOTATING.len()).map(|number| rows(&out, &format!("d{number}"))).collect::<Vec<_>>()
     };
     let one = run("1GiB");
-    for size in ["3KiB", "40KiB"] {
+    for size in ["12KiB", "40KiB"] {
         for (number, (left, right)) in one.iter().zip(run(size)).enumerate() {
             assert_eq!(*left, right, "{size}: {}", ANNOTATING[number]);
         }
