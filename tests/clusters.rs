@@ -216,7 +216,7 @@ fn a_run_killed_at_any_phase_goes_on_where_it_was() {
 }
 
 /// Kills the run (SIGKILL) once `committed` tasks of `phase` are committed; `false` when it ended.
-fn kill_when(child: &mut Child, out: &Path, phase: &str, committed: usize) -> bool {
+pub(crate) fn kill_when(child: &mut Child, out: &Path, phase: &str, committed: usize) -> bool {
     let start = Instant::now();
     loop {
         if manifests(out, phase) >= committed {
@@ -233,7 +233,7 @@ fn kill_when(child: &mut Child, out: &Path, phase: &str, committed: usize) -> bo
 }
 
 /// Committed tasks of the phases whose names begin with `phase`.
-fn manifests(out: &Path, phase: &str) -> usize {
+pub(crate) fn manifests(out: &Path, phase: &str) -> usize {
     let Ok(phases) = std::fs::read_dir(out.join("manifests")) else { return 0 };
     phases
         .map(Result::unwrap)

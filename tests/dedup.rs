@@ -1,137 +1,92 @@
-//! Deduplication: the same result however the work is divided, and what it leaves.
+//! Deduplication of whole documents: known answers, the same answers from every engine and order,
+//! hostile inputs, templates, and a reference that compares all with all.
 
-use std::path::{Path, PathBuf};
+mod corpus;
+mod documents;
+mod floods;
+mod reference;
+mod same;
+mod settings;
+mod shortening;
+mod templates;
 
-use crate::support::{Lab, assert_same, numbers, sample, succeed, table, texts};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
 
-/// A pipeline over the sample pages with one stage of dedup.
-fn pipeline(lab: &Lab, name: &str, split_size: &str, stage: &str) -> String {
-    let text = format!(
-        r#"name = "dedup"
-[[source]]
-name = "web"
-path = {web:?}
-split_size = "{split_size}"
-[[source]]
-name = "again"
-path = {web:?}
-split_size = "{split_size}"
-[[stage]]
-{stage}
-"#,
-        web = sample("web/part-2.jsonl"),
-    );
-    lab.write(name, text)
+use self::corpus::Text;
+use crate::support::{Lab, numbers, succeed, table, texts};
+
+/// What the ledger says about a document and the stage `dedup`.
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    id: String,
+    kept: bool,
+    cluster: Option<String>,
+    copies: Option<f64>,
+    similarity: Option<f64>,
 }
 
-fn run(lab: &Lab, pipeline: &str, out: &str, extra: &[&str]) -> PathBuf {
-    let path = lab.path(out);
-    let text = path.display().to_string();
-    let mut arguments = vec!["run", pipeline, "--out", &text];
-    arguments.extend_from_slice(extra);
-    succeed(&arguments);
-    path
+/// The rows of a run's ledger, in document order. `stage` gives the columns of its cluster.
+fn rows(run: &Path, stage: &str) -> Vec<Row> {
+    let ledger = table(&run.join("ledger"));
+    let verdicts = texts(&ledger, "verdict");
+    let clusters = texts(&ledger, &format!("{stage}.cluster"));
+    let copies = numbers(&ledger, &format!("{stage}.copies"));
+    let name = format!("{stage}.similarity");
+    let known = ledger.first().is_some_and(|batch| batch.column_by_name(&name).is_some());
+    let similarities = if known { numbers(&ledger, &name) } else { vec![None; verdicts.len()] };
+    texts(&ledger, "source_id")
+        .into_iter()
+        .zip(verdicts)
+        .zip(clusters.into_iter().zip(copies).zip(similarities))
+        .map(|((id, verdict), ((cluster, copies), similarity))| Row {
+            id: id.unwrap_or_default(),
+            kept: verdict.as_deref() == Some("kept"),
+            cluster,
+            copies,
+            similarity,
+        })
+        .collect()
 }
 
-/// What a run kept, in order.
-fn kept(run: &Path) -> Vec<String> {
-    texts(&table(&run.join("documents")), "text").into_iter().flatten().collect()
+/// The rows by id.
+fn by_id(rows: Vec<Row>) -> BTreeMap<String, Row> {
+    let count = rows.len();
+    let rows: BTreeMap<String, Row> = rows.into_iter().map(|row| (row.id.clone(), row)).collect();
+    assert_eq!(rows.len(), count, "ids are not distinct");
+    rows
 }
 
-/// A signal of all documents together.
-fn total(run: &Path, signal: &str) -> f64 {
-    numbers(&table(&run.join("ledger")), signal).into_iter().flatten().sum()
+/// The ids of what is kept, in document order.
+fn kept(rows: &[Row]) -> Vec<&str> {
+    rows.iter().filter(|row| row.kept).map(|row| row.id.as_str()).collect()
 }
 
-mod repeats {
-    use super::*;
-
-    const STAGES: [(&str, &str, &str); 4] = [
-        (
-            "op = \"substring-dedup\"\nmin_bytes = 100\nsnap = \"none\"",
-            "substring-dedup.duplicate_bytes",
-            "substring-dedup.removed_bytes",
-        ),
-        (
-            "op = \"substring-dedup\"\nmin_bytes = 60",
-            "substring-dedup.duplicate_bytes",
-            "substring-dedup.removed_bytes",
-        ),
-        (
-            "op = \"paragraph-dedup\"",
-            "paragraph-dedup.duplicates",
-            "paragraph-dedup.duplicate_chars",
-        ),
-        (
-            "op = \"paragraph-dedup\"\nunit = \"paragraph\"\nnormalize = \"ccnet\"\nmin_words = 3",
-            "paragraph-dedup.duplicates",
-            "paragraph-dedup.duplicate_chars",
-        ),
-    ];
-
-    #[test]
-    fn the_same_however_the_work_is_divided() {
-        for (stage, found, _) in STAGES {
-            let lab = Lab::new();
-            let whole = pipeline(&lab, "whole.toml", "700KiB", stage);
-            let reference = run(&lab, &whole, "one-thread", &["--threads", "1"]);
-            assert!(total(&reference, found) > 500.0, "{stage} finds nothing");
-            let variants: [(&str, &[&str]); 3] = [
-                ("two-threads", &["--threads", "2"]),
-                ("small-batches", &["--threads", "2", "--batch-size", "3000"]),
-                ("little-memory", &["--threads", "2", "--set", "memory_limit=\"1MiB\""]),
-            ];
-            for (out, extra) in variants {
-                assert_same(&reference, &run(&lab, &whole, out, extra));
-            }
-            if stage == STAGES[0].0 {
-                let processes = ["--on", "processes", "--threads", "2"];
-                assert_same(&reference, &run(&lab, &whole, "processes", &processes));
-            }
-            // In other splits, the same documents.
-            let parts = pipeline(&lab, "parts.toml", "150KiB", stage);
-            let parts = run(&lab, &parts, "parts", &["--threads", "2"]);
-            assert_eq!(kept(&reference), kept(&parts), "{stage}");
-        }
+/// A pipeline over sources `(name, path)` and the stages given.
+fn pipeline(lab: &Lab, name: &str, sources: &[(&str, &str)], stages: &str) -> String {
+    let mut text = format!("name = {name:?}\n");
+    for (source, path) in sources {
+        write!(
+            text,
+            "[[source]]\nname = {source:?}\npath = {path:?}\nsplit_size = \"60KiB\"\n\
+             keep_fields = [\"title\", \"score\"]\n"
+        )
+        .unwrap();
     }
+    text.push_str(stages);
+    lab.write(&format!("{name}.toml"), text)
+}
 
-    #[test]
-    fn nothing_is_left_to_be_found() {
-        // Cut at sentences, what is left of a repeat remains one.
-        for (stage, found, _) in [STAGES[0], STAGES[2], STAGES[3]] {
-            let lab = Lab::new();
-            let first = pipeline(&lab, "first.toml", "700KiB", stage);
-            let first = run(&lab, &first, "first", &[]);
-            let documents = first.join("documents/*.parquet").display().to_string();
-            let second = format!(
-                "name = \"second\"\n[[source]]\nname = \"left\"\npath = {documents:?}\n[[stage]]\n{stage}\n"
-            );
-            let second = run(&lab, &lab.write("second.toml", second), "second", &[]);
-            let (before, after) = (total(&first, found), total(&second, found));
-            // What is cut out brings together what was apart, which may make a few new ones.
-            assert!(after <= before / 1000.0, "{stage}: {after} of {before}");
-        }
-    }
-
-    #[test]
-    fn annotation_leaves_texts_alone() {
-        for (stage, found, removed) in [STAGES[1], STAGES[3]] {
-            let lab = Lab::new();
-            let dropping = pipeline(&lab, "drop.toml", "700KiB", stage);
-            let dropping = run(&lab, &dropping, "drop", &[]);
-            let stage = format!("{stage}\naction = \"annotate\"");
-            let annotating = pipeline(&lab, "annotate.toml", "700KiB", &stage);
-            let annotating = run(&lab, &annotating, "annotate", &[]);
-            for signal in [found, removed] {
-                let both = [&dropping, &annotating].map(|run| total(run, signal));
-                assert_eq!(both[0].to_bits(), both[1].to_bits(), "{stage}: {signal}");
-            }
-            let ledger = table(&annotating.join("ledger"));
-            assert!(
-                texts(&ledger, "verdict").iter().all(|verdict| verdict.as_deref() == Some("kept")
-                    || verdict.as_deref() == Some("failed"))
-            );
-            assert_eq!(texts(&ledger, "modified_by").iter().flatten().count(), 0);
-        }
-    }
+/// Runs one stage `dedup` over texts, with ids that count from 0; gives the rows and the summary.
+fn dedup(lab: &Lab, texts: &[String], stage: &str) -> (Vec<Row>, serde_json::Value) {
+    let documents: Vec<Text> =
+        (0..).zip(texts).map(|(id, text): (usize, _)| Text::new(id, text.clone())).collect();
+    let path = lab.write("texts.jsonl", corpus::jsonl(&documents));
+    let pipeline =
+        pipeline(lab, "one", &[("s", &path)], &format!("[[stage]]\nname = \"dedup\"\n{stage}\n"));
+    let out = lab.path("one");
+    succeed(&["run", &pipeline, "--out", &out.display().to_string(), "--fresh"]);
+    let summary = std::fs::read(out.join("summary.json")).unwrap();
+    (rows(&out, "dedup"), serde_json::from_slice(&summary).unwrap())
 }
