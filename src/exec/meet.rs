@@ -40,7 +40,7 @@ pub(super) fn run(
         budget: budget * 2,
         rows: &inputs.rows,
         pool: &engine.pool,
-        out: out,
+        out,
         figures: Figures::default(),
         sent: 0,
     };

@@ -116,8 +116,8 @@ impl ExecError {
             | Self::Read(ReadError::Store(error))
             | Self::Exchange(ExchangeError::Store(error))
             | Self::Index(IndexError::Store(error)) => error.retryable(),
-            Self::Index(IndexError::Overtaken { .. }) => true,
-            Self::Read(ReadError::Io { .. })
+            Self::Index(IndexError::Overtaken { .. })
+            | Self::Read(ReadError::Io { .. })
             | Self::Exchange(ExchangeError::Io { .. })
             | Self::Process(_) => true,
             Self::Task { retryable, .. } => *retryable,

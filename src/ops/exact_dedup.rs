@@ -132,7 +132,7 @@ impl Settings for ExactDedup {
 enum Key {
     Text,
     Normalized,
-    Sql(Expression, SignalType),
+    Sql(Box<Expression>, SignalType),
 }
 
 impl Key {
@@ -146,7 +146,7 @@ impl Key {
             wrong(format!("neither `text` nor `normalized-text` nor SQL that works: {error}"))
         })?;
         let kind = expression.signal_type()?;
-        Ok(Self::Sql(expression, kind))
+        Ok(Self::Sql(Box::new(expression), kind))
     }
 }
 

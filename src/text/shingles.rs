@@ -69,16 +69,17 @@ pub fn of_words(
 #[inline]
 fn has_mark(bytes: &[u8], start: usize, end: usize) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
+    const ZEROS: u64 = 0x30 * ONES;
     let length = end - start;
     if let Some(chunk) = bytes[start..].first_chunk::<8>()
         && (1..=8).contains(&length)
     {
         // Zeros stand for what is behind the word. No byte is above 127, so that nothing carries.
         let behind = !(u64::MAX >> (64 - 8 * length));
-        let word = u64::from_le_bytes(*chunk) & !behind | b'0' as u64 * ONES & behind;
+        let word = u64::from_le_bytes(*chunk) & !behind | (ZEROS & behind);
         let from = |byte: u8| word + u64::from(0x80 - byte) * ONES;
         let mark = !from(b'0') | (from(b':') & !from(b'A'));
-        return mark & 0x80 * ONES != 0;
+        return mark & (0x80 * ONES) != 0;
     }
     bytes[start..end].iter().any(|byte| matches!(byte, 0..b'0' | b':'..b'A'))
 }

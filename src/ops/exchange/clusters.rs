@@ -101,7 +101,9 @@ impl Membership {
         let mut rows = documents.rows.iter().enumerate().peekable();
         for row in 0..documents.batch.len() {
             let Some((index, _)) = rows.next_if(|(_, at)| **at == row) else {
-                signals.iter_mut().for_each(|column| column.push(None));
+                for column in signals.iter_mut() {
+                    column.push(None);
+                }
                 continue;
             };
             let asked = asked.is_none_or(|asked| asked[index]);

@@ -205,7 +205,7 @@ impl MeetTask<'_> {
     /// When it cannot be read.
     pub fn reopen(&self, name: &str) -> Result<Merge, OpError> {
         let path = format!("{}.{name}", self.work);
-        Ok(Merge::open(self.store, &[path.clone()], 0, &format!("{path}.in"))?)
+        Ok(Merge::open(self.store, std::slice::from_ref(&path), 0, &format!("{path}.in"))?)
     }
 
     /// Removes the file [`MeetTask::scratch`]`(name)`.

@@ -52,7 +52,7 @@ impl Keep {
         if kind == SignalType::Text {
             return Err(wrong(format!("`{sql}` is a text; a number is needed to rank by")));
         }
-        Ok(Ranking::By { value, kind, highest: matches!(self, Self::Highest(_)) })
+        Ok(Ranking::By { value: Box::new(value), kind, highest: matches!(self, Self::Highest(_)) })
     }
 }
 
@@ -65,7 +65,7 @@ pub enum Ranking {
     /// By a number.
     By {
         /// The number.
-        value: Expression,
+        value: Box<Expression>,
         /// Its type.
         kind: SignalType,
         /// Whether the greatest survives.

@@ -19,6 +19,7 @@ pub enum Scope {
 
 impl Scope {
     /// What to mix into keys so that only documents in scope of each other can have equal ones.
+    #[must_use]
     pub fn salt(self, documents: &Participants<'_>) -> u128 {
         match self {
             Self::Source => xxh3_128(documents.source_name.as_bytes()),

@@ -26,8 +26,8 @@ pub(super) fn of(signer: &Signer, scope: Scope, documents: &Participants<'_>) ->
         let mut bytes = Vec::with_capacity(20 + 16 * bands.len() + 4 * set.len());
         bytes.extend_from_slice(&xxh3_128(document.text.as_bytes()).to_le_bytes());
         bytes.extend_from_slice(&u32::try_from(bands.len()).unwrap_or(u32::MAX).to_le_bytes());
-        bands.iter().for_each(|band| bytes.extend_from_slice(&(band ^ salt).to_le_bytes()));
-        set.iter().for_each(|shingle| bytes.extend_from_slice(&shingle.to_le_bytes()));
+        bytes.extend(bands.iter().flat_map(|band| (band ^ salt).to_le_bytes()));
+        bytes.extend(set.iter().flat_map(|shingle| shingle.to_le_bytes()));
         kept.push(bytes);
     }
     kept
