@@ -63,6 +63,12 @@ fn documents() -> Vec<Text> {
             document
         })
         .collect();
+    for number in (0..documents.len()).step_by(6) {
+        let id = documents.len();
+        let mut copy = Text::new(id, documents[number].text.clone());
+        copy.score = Some(scores[id]);
+        documents.push(copy);
+    }
     // Without a word, without anything, and shorter than an n-gram.
     for text in ["", "", "— …!", "— …!", "one", "One!", "one two", "\u{200b}", "\0"] {
         let number = documents.len();
@@ -101,7 +107,7 @@ fn engines_and_settings_make_no_difference() {
         assert!(clustered > 20, "{clustered} in clusters of {}", ANNOTATING[number]);
     }
     let reasons = texts(&table(&reference.join("ledger")), "reason");
-    for (reason, least) in [("duplicate", 5), ("near-duplicate", 100)] {
+    for (reason, least) in [("duplicate", 20), ("near-duplicate", 100)] {
         let count = reasons.iter().filter(|found| found.as_deref() == Some(reason)).count();
         assert!(count > least, "{count} × {reason}");
     }
@@ -209,11 +215,8 @@ fn a_run_killed_anywhere_goes_on_to_the_same_clusters() {
         let stops = [
             ("0-flow", 3),
             ("1-meet", 1),
-            ("2-flow", 5),
-            ("3-meet", 1),
             ("4-meet", 1),
             ("5-send", 2),
-            ("5-send", 40),
             ("6-meet", 1),
             ("7-write", 3),
         ];
@@ -227,7 +230,7 @@ fn a_run_killed_anywhere_goes_on_to_the_same_clusters() {
                 .unwrap();
             kills += usize::from(kill_when(&mut child, &out, phase, committed));
         }
-        assert!(kills >= 7, "the run ended before it could be killed: {kills} kills");
+        assert!(kills >= 5, "the run ended before it could be killed: {kills} kills");
         assert!(manifests(&out, "") > 100);
         succeed(&arguments);
         assert_same(&reference, &out);
