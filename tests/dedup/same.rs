@@ -5,7 +5,7 @@ use std::process::Stdio;
 use super::corpus::{Random, Text, jsonl, mutated};
 use super::{by_id, kept, pipeline, rows};
 use crate::clusters::{kill_when, manifests};
-use crate::support::{Lab, assert_same, results, sample, succeed, table, tamis, texts};
+use crate::support::{Lab, assert_same, results, succeed, table, tamis, texts};
 
 /// Stages that only say what belongs together, so that each sees all documents. `{score}` stands for
 /// a number that no two documents share, or for another one.
@@ -63,6 +63,12 @@ fn documents() -> Vec<Text> {
             document
         })
         .collect();
+    for number in (0..documents.len()).step_by(6) {
+        let id = documents.len();
+        let mut copy = Text::new(id, documents[number].text.clone());
+        copy.score = Some(scores[id]);
+        documents.push(copy);
+    }
     // Without a word, without anything, and shorter than an n-gram.
     for text in ["", "", "— …!", "— …!", "one", "One!", "one two", "\u{200b}", "\0"] {
         let number = documents.len();
@@ -78,14 +84,15 @@ fn documents() -> Vec<Text> {
 fn engines_and_settings_make_no_difference() {
     let lab = Lab::new();
     let documents = documents();
-    for (file, part) in documents.chunks(100).enumerate() {
+    let (a, b) = documents.split_at(150);
+    lab.write("a.jsonl", jsonl(a));
+    for (file, part) in b.chunks(100).enumerate() {
         lab.write(&format!("b/{file}.jsonl"), jsonl(part));
     }
-    let dirty = sample("dirty/*.jsonl*");
     let mut stages = stages("length.chars");
     stages +=
         "[[stage]]\nop = \"exact-dedup\"\n[[stage]]\nop = \"minhash-dedup\"\nscope = \"source\"\n";
-    let pipeline = pipeline(&lab, "engines", &[("a", &dirty), ("b", "b/*.jsonl")], &stages);
+    let pipeline = pipeline(&lab, "engines", &[("a", "a.jsonl"), ("b", "b/*.jsonl")], &stages);
     let run = |out: &str, extra: &[&str]| {
         let out = lab.path(out);
         let mut arguments = vec!["run", &pipeline, "--out", out.to_str().unwrap()];
@@ -100,16 +107,15 @@ fn engines_and_settings_make_no_difference() {
         assert!(clustered > 20, "{clustered} in clusters of {}", ANNOTATING[number]);
     }
     let reasons = texts(&table(&reference.join("ledger")), "reason");
-    for (reason, least) in [("duplicate", 5), ("near-duplicate", 100)] {
+    for (reason, least) in [("duplicate", 20), ("near-duplicate", 100)] {
         let count = reasons.iter().filter(|found| found.as_deref() == Some(reason)).count();
         assert!(count > least, "{count} × {reason}");
     }
-    let variants: [(&str, &[&str]); 5] = [
+    let variants: [(&str, &[&str]); 4] = [
         ("two-threads", &["--threads", "2"]),
         ("processes", &["--on", "processes", "--threads", "2"]),
         ("small-batches", &["--threads", "3", "--batch-size", "3000"]),
         ("little-memory", &["--threads", "2", "--set", "memory_limit=\"1MiB\""]),
-        ("one-batch", &["--threads", "1", "--batch-size", "64MiB"]),
     ];
     for (out, extra) in variants {
         assert_same(&reference, &run(out, extra));
@@ -209,11 +215,8 @@ fn a_run_killed_anywhere_goes_on_to_the_same_clusters() {
         let stops = [
             ("0-flow", 3),
             ("1-meet", 1),
-            ("2-flow", 5),
-            ("3-meet", 1),
             ("4-meet", 1),
             ("5-send", 2),
-            ("5-send", 40),
             ("6-meet", 1),
             ("7-write", 3),
         ];
@@ -227,7 +230,7 @@ fn a_run_killed_anywhere_goes_on_to_the_same_clusters() {
                 .unwrap();
             kills += usize::from(kill_when(&mut child, &out, phase, committed));
         }
-        assert!(kills >= 7, "the run ended before it could be killed: {kills} kills");
+        assert!(kills >= 5, "the run ended before it could be killed: {kills} kills");
         assert!(manifests(&out, "") > 100);
         succeed(&arguments);
         assert_same(&reference, &out);
