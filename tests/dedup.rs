@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use self::corpus::Text;
+use self::corpus::Entry;
 use crate::support::{Lab, numbers, succeed, table, texts};
 
 /// What the ledger says about a document and the stage `dedup`.
@@ -80,8 +80,8 @@ fn pipeline(lab: &Lab, name: &str, sources: &[(&str, &str)], stages: &str) -> St
 
 /// Runs one stage `dedup` over texts, with ids that count from 0; gives the rows and the summary.
 fn dedup(lab: &Lab, texts: &[String], stage: &str) -> (Vec<Row>, serde_json::Value) {
-    let documents: Vec<Text> =
-        (0..).zip(texts).map(|(id, text): (usize, _)| Text::new(id, text.clone())).collect();
+    let documents: Vec<Entry> =
+        (0..).zip(texts).map(|(id, text): (usize, _)| Entry::new(id, text.clone())).collect();
     let path = lab.write("texts.jsonl", corpus::jsonl(&documents));
     let pipeline =
         pipeline(lab, "one", &[("s", &path)], &format!("[[stage]]\nname = \"dedup\"\n{stage}\n"));

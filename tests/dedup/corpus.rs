@@ -34,7 +34,7 @@ impl Random {
 
 /// A document with all that pipelines here read of it.
 #[derive(Debug, Clone)]
-pub(super) struct Text {
+pub(super) struct Entry {
     pub id: String,
     pub text: String,
     pub url: Option<String>,
@@ -42,16 +42,16 @@ pub(super) struct Text {
     pub score: Option<i64>,
 }
 
-impl Text {
+impl Entry {
     pub(super) fn new(id: usize, text: String) -> Self {
         Self { id: id.to_string(), text, url: None, title: None, score: None }
     }
 }
 
 /// Documents as JSON lines.
-pub(super) fn jsonl(documents: &[Text]) -> String {
+pub(super) fn jsonl(documents: &[Entry]) -> String {
     let mut lines = String::new();
-    for Text { id, text, url, title, score } in documents {
+    for Entry { id, text, url, title, score } in documents {
         let line = serde_json::json!({
             "id": id, "text": text, "url": url, "title": title,
             "score": score.map(|score| score.to_string()),

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::corpus::{Random, Text, jsonl, word, words};
+use super::corpus::{Entry, Random, jsonl, word, words};
 use super::{pipeline, rows};
 use crate::support::{Lab, sample, succeed};
 
 /// A few texts, addresses, titles and scores, often equal, sometimes missing.
-fn documents() -> Vec<Text> {
+fn documents() -> Vec<Entry> {
     let mut random = Random(11);
     let base: Vec<String> =
         (0..40).map(|_| (0..12).map(|_| word(&mut random)).collect::<Vec<_>>().join(" ")).collect();
@@ -21,7 +21,7 @@ fn documents() -> Vec<Text> {
             }
             let url = format!("https://example.org/{}", random.below(150));
             let title = format!("{} {}", random.pick(&["Page", "page"]), random.below(60));
-            Text {
+            Entry {
                 id: number.to_string(),
                 text,
                 url: (!random.chance(200)).then_some(url),
@@ -41,8 +41,8 @@ fn source(number: usize) -> &'static str {
     }
 }
 
-type KeyOf = fn(&Text) -> Option<String>;
-type RankOf = fn(usize, &Text) -> i64;
+type KeyOf = fn(&Entry) -> Option<String>;
+type RankOf = fn(usize, &Entry) -> i64;
 
 const BY: [(&str, KeyOf); 5] = [
     ("text", |text| Some(text.text.clone())),
@@ -121,7 +121,9 @@ fn every_choice_gives_what_it_says() {
             assert_eq!(found.iter().filter(|row| row.copies.is_some()).count(), keyed, "{what}");
             // With `annotate` all are kept, and the signals are the same.
             let mut all = found;
-            all.iter_mut().for_each(|row| row.kept = true);
+            for row in &mut all {
+                row.kept = true;
+            }
             assert_eq!(all, rows(&annotate, "dedup"), "{what}");
         }
     }

@@ -4,6 +4,8 @@ use super::corpus::{common, mutated, ngrams, words};
 use super::{Row, dedup};
 use crate::support::Lab;
 
+const BANDS: &str = "bands = 64\nrows = 2\n";
+
 /// What of the settings decides who survives, nominations apart.
 struct Choice {
     threshold: f64,
@@ -61,7 +63,9 @@ fn check(seed: u64, stage: &str, choice: &Choice) {
     let mut texts = mutated(70, seed);
     if choice.chars {
         // Punctuation counts here, and differs wherever words do not.
-        texts.iter_mut().for_each(|text| *text = words(text).join(" \t"));
+        for text in &mut texts {
+            *text = words(text).join(" \t");
+        }
     }
     let sets = sets(&texts, choice);
     let expected = survivors(&sets, choice);
@@ -100,7 +104,6 @@ fn check_clusters(texts: &[String], sets: &[Vec<String>], rows: &[Row], choice: 
 #[test]
 fn with_plenty_of_bands_survivors_are_those_of_comparing_all() {
     let plain = Choice { threshold: 0.8, n: 5, chars: false, containment: false, last: false };
-    const BANDS: &str = "bands = 64\nrows = 2\n";
     for seed in 0..5 {
         check(seed, BANDS, &plain);
     }

@@ -1,8 +1,9 @@
 //! The same clusters and survivors from every engine, setting, order and interruption.
 
+use std::fmt::Write;
 use std::process::Stdio;
 
-use super::corpus::{Random, Text, jsonl, mutated};
+use super::corpus::{Entry, Random, jsonl, mutated};
 use super::{by_id, kept, pipeline, rows};
 use crate::clusters::{kill_when, manifests};
 use crate::support::{Lab, assert_same, results, succeed, table, tamis, texts};
@@ -41,21 +42,21 @@ fn stages(score: &str) -> String {
     );
     for (number, stage) in ANNOTATING.iter().enumerate() {
         let stage = stage.replace("{score}", score);
-        text += &format!("[[stage]]\nname = \"d{number}\"\naction = \"annotate\"\n{stage}\n");
+        write!(text, "[[stage]]\nname = \"d{number}\"\naction = \"annotate\"\n{stage}\n").unwrap();
     }
     text
 }
 
 /// Documents with copies of every degree, scores that no two share, and some addresses and titles
 /// that some do.
-fn documents() -> Vec<Text> {
+fn documents() -> Vec<Entry> {
     let mut random = Random(3);
     let mut scores: Vec<i64> = (-200..2000).collect();
     random.shuffle(&mut scores);
-    let mut documents: Vec<Text> = (0..)
+    let mut documents: Vec<Entry> = (0..)
         .zip(mutated(90, 4))
         .map(|(number, text)| {
-            let mut document = Text::new(number, text);
+            let mut document = Entry::new(number, text);
             document.score = Some(scores[number]);
             document.url =
                 random.chance(700).then(|| format!("https://example.org/{}", random.below(200)));
@@ -65,14 +66,14 @@ fn documents() -> Vec<Text> {
         .collect();
     for number in (0..documents.len()).step_by(6) {
         let id = documents.len();
-        let mut copy = Text::new(id, documents[number].text.clone());
+        let mut copy = Entry::new(id, documents[number].text.clone());
         copy.score = Some(scores[id]);
         documents.push(copy);
     }
     // Without a word, without anything, and shorter than an n-gram.
     for text in ["", "", "— …!", "— …!", "one", "One!", "one two", "\u{200b}", "\0"] {
         let number = documents.len();
-        let mut document = Text::new(number, text.to_owned());
+        let mut document = Entry::new(number, text.to_owned());
         document.score = Some(scores[number]);
         documents.push(document);
     }
@@ -101,10 +102,10 @@ fn engines_and_settings_make_no_difference() {
         out
     };
     let reference = run("reference", &["--threads", "1"]);
-    for number in 0..ANNOTATING.len() {
+    for (number, stage) in ANNOTATING.iter().enumerate() {
         let rows = rows(&reference, &format!("d{number}"));
         let clustered = rows.iter().filter(|row| row.cluster.is_some()).count();
-        assert!(clustered > 20, "{clustered} in clusters of {}", ANNOTATING[number]);
+        assert!(clustered > 20, "{clustered} in clusters of {stage}");
     }
     let reasons = texts(&table(&reference.join("ledger")), "reason");
     for (reason, least) in [("duplicate", 20), ("near-duplicate", 100)] {
@@ -152,12 +153,12 @@ fn with_a_rank_the_order_of_documents_and_files_makes_no_difference() {
     let mut random = Random(99);
     let mut stages = stages("rank.score");
     for op in ["exact-dedup", "minhash-dedup"] {
-        stages += &format!("[[stage]]\nop = {op:?}\nkeep = {{ lowest = \"rank.score\" }}\n");
+        write!(stages, "[[stage]]\nop = {op:?}\nkeep = {{ lowest = \"rank.score\" }}\n").unwrap();
     }
     let mut run = |name: &str, size: usize| {
         // Sources stay what they are: some stages go by them.
-        let of = |source: usize, documents: &[Text]| -> Vec<Text> {
-            let parity = |document: &&Text| document.id.parse::<usize>().unwrap() % 2 == source;
+        let of = |source: usize, documents: &[Entry]| -> Vec<Entry> {
+            let parity = |document: &&Entry| document.id.parse::<usize>().unwrap() % 2 == source;
             documents.iter().filter(parity).cloned().collect()
         };
         for (source, folder) in ["a", "b"].into_iter().enumerate() {

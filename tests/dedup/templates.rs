@@ -1,5 +1,7 @@
 //! Documents of one template that say different things are no copies.
 
+use std::fmt::Write;
+
 use super::corpus::{Random, jaccard, ngrams, word, words};
 use super::{dedup, kept};
 use crate::support::Lab;
@@ -30,7 +32,7 @@ fn documents() -> Vec<String> {
                     1 => format!("{} pounds", random.below(1_000_000)),
                     _ => format!("{}-{}", 1900 + random.below(125), 1 + random.below(366)),
                 };
-                text += &format!("{phrase} {fact}. ");
+                write!(text, "{phrase} {fact}. ").unwrap();
             }
             text
         })
