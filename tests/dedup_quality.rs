@@ -1,5 +1,6 @@
 //! `tamis dedup-quality` on a run small enough to count by hand.
 
+use std::fmt::Write;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -65,10 +66,10 @@ fn clusters_are_counted_as_by_hand() {
     let lab = Lab::new();
     let run = run(&lab);
     let clusters = [("d0", "x"), ("d1", "x"), ("d2", "y"), ("d3", "y"), ("d4", "y"), ("d5", "z")];
-    let mut lines: String = clusters
-        .iter()
-        .map(|(id, cluster)| format!("{{\"id\": {id:?}, \"cluster\": {cluster:?}}}\n"))
-        .collect();
+    let mut lines = String::new();
+    for (id, cluster) in &clusters {
+        writeln!(lines, "{{\"id\": {id:?}, \"cluster\": {cluster:?}}}").unwrap();
+    }
     // Alone; the same under another name; not seen by the stage; in no run.
     lines.push_str("\n{\"id\": \"https://example.org/6\", \"cluster\": null}\n");
     lines.push_str("{\"id\": \"https://example.org/0\", \"cluster\": \"x\"}\n");

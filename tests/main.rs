@@ -4,12 +4,6 @@
     clippy::unwrap_used,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    clippy::format_push_string,
-    clippy::format_collect,
-    clippy::needless_for_each,
-    clippy::needless_range_loop,
-    clippy::items_after_statements,
-    clippy::struct_field_names,
     reason = "a test may fail, and its files are local"
 )]
 

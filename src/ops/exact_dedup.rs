@@ -26,7 +26,8 @@ use crate::text::WordKind;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ExactDedup {
     /// What must be equal: `text`, byte for byte; `normalized-text`, the words of the text
-    /// ([UAX #29](https://www.unicode.org/reports/tr29/)) in lower case, whatever stands between them;
+    /// ([UAX #29](https://www.unicode.org/reports/tr29/)) in lower case, whatever stands between them
+    /// (texts without a word are all alike);
     /// else a kept field, a signal, or SQL over them, such as `url` or `LOWER(title)`. Documents where
     /// that is null are all kept.
     pub by: String,

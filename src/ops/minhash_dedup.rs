@@ -79,7 +79,9 @@ pub(super) struct MinhashDedup {
     /// Anchors that a document is compared with, at most.
     pub max_comparisons: usize,
     /// Anchors that one component may have. Documents beyond it that are like none of them are kept,
-    /// but no others are compared with them; the summary counts them as `beyond_max_cluster`.
+    /// but no others are compared with them; the summary counts them as `beyond_max_cluster`. An
+    /// anchor takes about 800 bytes beside `memory_limit` while its component is looked at (16 bands),
+    /// its n-grams go to a file where they do not fit.
     pub max_cluster: usize,
     /// Which document of several is kept: `"first"`, `"last"`, `{ highest = "SQL" }`,
     /// `{ lowest = "SQL" }`.
@@ -285,7 +287,10 @@ impl Settings for MinhashDedup {
             return wrong("max_comparisons", "at least 1; `verify = false` compares none");
         }
         if !(1..=10_000_000).contains(&self.max_cluster) {
-            return wrong("max_cluster", "from 1 to 10 million: about 250 bytes of memory each");
+            return wrong(
+                "max_cluster",
+                "from 1 to 10 million: each takes some hundred bytes of memory",
+            );
         }
         Ok(Op::Exchange(Box::new(Minhash {
             signer: Signer::new(self, cut),

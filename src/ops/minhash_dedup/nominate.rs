@@ -38,7 +38,7 @@ pub(super) fn edges(task: &mut MeetTask<'_>) -> Result<(), OpError> {
     let mut record = Record::default();
     let mut band = [0; 16];
     let mut first = None;
-    let mut run = 0;
+    let (mut run, mut longest) = (0, 0);
     while records.next_into(&mut record)? {
         let node = numbers.number(key_place(&record.key, 16))?;
         match first {
@@ -52,8 +52,9 @@ pub(super) fn edges(task: &mut MeetTask<'_>) -> Result<(), OpError> {
                 run = 1;
             }
         }
-        task.figures.largest("largest_band", run);
+        longest = longest.max(run);
     }
+    task.figures.largest("largest_band", longest);
     Ok(records.remove_scratch()?)
 }
 
