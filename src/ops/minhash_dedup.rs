@@ -88,7 +88,7 @@ pub(super) struct MinhashDedup {
     pub keep: Keep,
     /// Which documents can be duplicates of each other.
     pub scope: Scope,
-    /// Sources whose documents are never dropped. Others are dropped in their favour as ever.
+    /// Sources whose documents are never dropped, whichever copy is kept beside them.
     pub exempt: Vec<String>,
     /// The share of its documents that a source or a language may lose before the summary warns: a
     /// sign of templates that are taken for duplicates.

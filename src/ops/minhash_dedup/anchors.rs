@@ -30,6 +30,11 @@ pub(super) struct Anchors {
     /// Sets that are held.
     held: Vec<u32>,
     files: Vec<String>,
+    /// Sets read back from files, by anchor: where a band is full, the same are asked for again and
+    /// again.
+    cache: HashMap<u32, Vec<u32>, BuildHasherDefault<Spread>>,
+    /// Shingles in the cache.
+    cached: usize,
     /// Anchors there are, those that are compared with none included.
     count: u32,
     nominees: Vec<u32>,
@@ -92,12 +97,14 @@ impl Anchors {
         Self {
             store: task.store.clone(),
             work: format!("{}.sets", task.work),
-            budget: task.budget / 2,
+            budget: task.budget / 3,
             bands: HashMap::default(),
             texts: HashMap::default(),
             sets: Vec::new(),
             held: Vec::new(),
             files: Vec::new(),
+            cache: HashMap::default(),
+            cached: 0,
             count: 0,
             nominees: Vec::new(),
             figures: Figures::default(),
@@ -113,6 +120,8 @@ impl Anchors {
         self.texts.shrink_to(1 << 12);
         self.sets.clear();
         self.held.clear();
+        self.cache.clear();
+        self.cached = 0;
         self.count = 0;
         for file in self.files.drain(..) {
             self.store.delete(&file).map_err(ExchangeError::from)?;
@@ -151,7 +160,7 @@ impl Anchors {
                 let set = &self.held[place.start..place.start + place.length];
                 alike(op.measure, op.threshold, set, &document.set)
             } else {
-                alike(op.measure, op.threshold, &self.read(place)?, &document.set)
+                alike(op.measure, op.threshold, self.read(number, place)?, &document.set)
             };
             if let Some(similarity) = similarity {
                 return Ok(Found::Anchor { number, similarity });
@@ -195,12 +204,23 @@ impl Anchors {
         Ok(())
     }
 
-    /// Reads a set that was put aside.
-    fn read(&self, place: Place) -> Result<Vec<u32>, OpError> {
-        let width = size_of::<u32>() as u64;
-        let range = place.start as u64 * width..(place.start + place.length) as u64 * width;
-        let bytes =
-            self.store.read_range(&self.files[place.file], range).map_err(ExchangeError::from)?;
-        Ok(bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
+    /// A set that was put aside.
+    fn read(&mut self, number: u32, place: Place) -> Result<&[u32], OpError> {
+        if !self.cache.contains_key(&number) {
+            let width = size_of::<u32>() as u64;
+            let range = place.start as u64 * width..(place.start + place.length) as u64 * width;
+            let bytes = self
+                .store
+                .read_range(&self.files[place.file], range)
+                .map_err(ExchangeError::from)?;
+            let set = bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word));
+            if (self.cached + place.length) * size_of::<u32>() > self.budget / 2 {
+                self.cache.clear();
+                self.cached = 0;
+            }
+            self.cached += place.length;
+            self.cache.insert(number, set.collect());
+        }
+        Ok(self.cache.get(&number).map_or(&[], Vec::as_slice))
     }
 }
