@@ -259,10 +259,7 @@ impl Sink {
         match self {
             Self::Exchange { spool, keys, records } => {
                 spool.push(batch)?;
-                for (key, payload) in processed.sent.records() {
-                    keys.push(*key, payload)?;
-                    *records += 1;
-                }
+                *records += processed.sent.deliver(keys)?;
                 Ok(())
             }
             Self::Final { documents, ledger, rejected, tokens } => {

@@ -58,10 +58,7 @@ pub(super) fn run(
             let mut outbox = Outbox::default();
             op.recall(step, recalled, &mut outbox)
                 .map_err(|error| engine.stage_error(stage, error))?;
-            for (key, payload) in outbox.records() {
-                out.push(*key, payload)?;
-                sent += 1;
-            }
+            sent += outbox.deliver(&mut out)?;
             row += 1;
         }
     }

@@ -52,10 +52,7 @@ pub(super) fn run(
             Ok((outbox, u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)))
         },
         |(outbox, took)| {
-            for (key, payload) in outbox.records() {
-                out.push(*key, payload)?;
-                sent += 1;
-            }
+            sent += outbox.deliver(&mut out)?;
             nanos += took;
             Ok::<(), ExecError>(())
         },

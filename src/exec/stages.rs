@@ -101,11 +101,10 @@ impl Engine {
         let mut out = Outbox::default();
         let Some(stage) = &self.stages[index] else { return Ok(out) };
         let start = Instant::now();
-        let mut rows = stage.scope(source, batch)?;
-        if matches!(stage.op, Op::Exchange(_)) {
-            // A dropped document of the audit sample never meets others.
-            rows.retain(|&row| batch.verdicts[row].is_kept());
-        }
+        let rows = match stage.op {
+            Op::Exchange(_) => stage.participants(source, batch)?,
+            _ => stage.scope(source, batch)?,
+        };
         let documents = self.participants(batch, &rows, (source, split), &[]);
         let sent = match &stage.op {
             Op::Exchange(op) => op.send(0, &documents, &mut out),
@@ -133,8 +132,7 @@ impl Engine {
         if let Some(stage) = &self.stages[index]
             && let Op::Exchange(op) = &stage.op
         {
-            let mut rows = stage.scope(source, batch)?;
-            rows.retain(|&row| batch.verdicts[row].is_kept());
+            let rows = stage.participants(source, batch)?;
             let documents = self.participants(batch, &rows, (source, split), answers);
             op.send(step, &documents, &mut out).map_err(|error| self.stage_error(index, error))?;
         }
@@ -151,8 +149,7 @@ impl Engine {
     ) -> Result<Vec<Vec<u8>>, ExecError> {
         let Some(stage) = &self.stages[index] else { return Ok(Vec::new()) };
         let Op::Exchange(op) = &stage.op else { return Ok(Vec::new()) };
-        let mut rows = stage.scope(source, batch)?;
-        rows.retain(|&row| batch.verdicts[row].is_kept());
+        let rows = stage.participants(source, batch)?;
         let documents = self.participants(batch, &rows, (source, split), answers);
         op.remember(&documents).map_err(|error| self.stage_error(index, error))
     }
@@ -169,8 +166,7 @@ impl Engine {
         let Some(stage) = &self.stages[index] else { return Ok(()) };
         let Op::Exchange(op) = &stage.op else { return Ok(()) };
         let start = Instant::now();
-        let mut rows = stage.scope(source, batch)?;
-        rows.retain(|&row| batch.verdicts[row].is_kept());
+        let rows = stage.participants(source, batch)?;
         self.grow_signals(batch, index + 1);
         let mut signals: Vec<SignalColumn> =
             stage.kinds.iter().map(|kind| SignalColumn::new(*kind, batch.len())).collect();
@@ -241,6 +237,14 @@ impl Engine {
 }
 
 impl BuiltStage {
+    /// The rows that take part in an exchange: a dropped document of the audit sample never meets
+    /// others.
+    fn participants(&self, source: u32, batch: &Batch) -> Result<Vec<usize>, ExecError> {
+        let mut rows = self.scope(source, batch)?;
+        rows.retain(|&row| batch.verdicts[row].is_kept());
+        Ok(rows)
+    }
+
     /// The rows the stage looks at: kept or audited, of its sources, and meeting its `when`.
     pub(super) fn scope(&self, source: u32, batch: &Batch) -> Result<Vec<usize>, ExecError> {
         if self.only.as_ref().is_some_and(|only| !only.contains(&source)) {

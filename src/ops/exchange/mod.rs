@@ -130,6 +130,17 @@ impl Outbox {
         self.records.push((key, self.payloads.len()));
     }
 
+    /// Hands the records to a writer; tells how many they are.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn deliver(&self, out: &mut ExchangeWriter) -> Result<u64, ExchangeError> {
+        for (key, payload) in self.records() {
+            out.push(*key, payload)?;
+        }
+        Ok(self.records.len() as u64)
+    }
+
     /// The records, in the order they were sent.
     pub fn records(&self) -> impl Iterator<Item = (&Key, &[u8])> {
         let starts = std::iter::once(0).chain(self.records.iter().map(|(_, end)| *end));
