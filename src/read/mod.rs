@@ -14,6 +14,7 @@ pub mod split;
 pub(crate) mod table;
 mod text;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -185,6 +186,12 @@ pub trait RecordReader: Send {
 
     /// Records handed over so far, failed ones included.
     fn records(&self) -> u64;
+
+    /// Records passed over so far because their kind is never a document (a WARC file's requests,
+    /// say), by kind. They stand in no ledger.
+    fn passed_over(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
+    }
 }
 
 /// Opens a piece.
