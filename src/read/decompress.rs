@@ -442,6 +442,7 @@ pub(super) mod testing {
             text: text.to_owned(),
             id: "id".to_owned(),
             metadata: metadata.iter().map(|&field| field.to_owned()).collect(),
+            layout: super::super::Layout::default(),
         }
     }
 

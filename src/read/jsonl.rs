@@ -105,13 +105,13 @@ pub(crate) fn json_lines<E: From<ReadError>>(
     Ok(())
 }
 
-fn is_blank(line: &[u8]) -> bool {
+pub(super) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }
 
 /// One line, or what stands in its place.
 #[derive(Debug, PartialEq, Eq)]
-enum Line<'a> {
+pub(super) enum Line<'a> {
     /// A line without its LF.
     Text(&'a [u8]),
     /// A line too long, or the lost remainder of the file.
@@ -122,7 +122,7 @@ enum Line<'a> {
 type Located = (Position, Result<Range<usize>, Reason>);
 
 /// Cuts content into lines, each with its position.
-struct Lines {
+pub(super) struct Lines {
     content: Content,
     buffer: Vec<u8>,
     /// What is not handed over yet: `buffer[start..end]`; no LF before `scanned`.
@@ -151,7 +151,7 @@ enum Skip {
 }
 
 impl Lines {
-    fn open(store: &Store, piece: &Piece, range: Range<u64>) -> Result<Self, ReadError> {
+    pub(super) fn open(store: &Store, piece: &Piece, range: Range<u64>) -> Result<Self, ReadError> {
         // A line starts at `range.start` only where an LF stands before it.
         let from = range.start.saturating_sub(1);
         Ok(Self {
@@ -169,7 +169,7 @@ impl Lines {
         })
     }
 
-    fn next(&mut self) -> Result<Option<(Position, Line<'_>)>, ReadError> {
+    pub(super) fn next(&mut self) -> Result<Option<(Position, Line<'_>)>, ReadError> {
         while !self.finished {
             let unscanned = &self.buffer[self.scanned..self.end];
             if let Some(at) = memchr::memchr(b'\n', unscanned) {

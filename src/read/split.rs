@@ -1,13 +1,13 @@
 //! Splits: the pieces of input that tasks read.
 //!
-//! Splits follow from the files' names and sizes alone (and the footer of large Parquet files), so
-//! they are the same on every machine. Small files share a split; a large plain JSONL file is cut
-//! into byte ranges, a large Parquet file at row groups; a compressed file is one split, since it
+//! Splits follow from the files' names and sizes alone (and the footers of large Parquet and Arrow
+//! files), so they are the same on every machine. Small files share a split; a large plain file of
+//! lines is cut into byte ranges, a large Parquet file at row groups, an Arrow file at record batches; a compressed file is one split, since it
 //! cannot be entered in the middle yet.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Compression, Format, Part, Piece, ReadError, row_groups};
+use super::{Compression, Format, Part, Piece, ReadError, RowGroup, record_batches, row_groups};
 use crate::store::{Entry, Store};
 
 /// What one task reads: pieces of files of one source, in document order.
@@ -54,9 +54,10 @@ impl<'a> SplitPlanner<'a> {
             vec![(Part::Whole, file.size)]
         } else {
             match format {
-                Format::Jsonl => self.byte_ranges(file)?,
-                Format::Parquet => self.row_group_ranges(file)?,
-                Format::Text => vec![(Part::Whole, file.size)],
+                Format::Jsonl | Format::TextLines => self.byte_ranges(file)?,
+                Format::Parquet => self.group_ranges(file, row_groups(self.store, &file.path, file.size)?),
+                Format::Arrow => self.group_ranges(file, record_batches(self.store, file)?),
+                _ => vec![(Part::Whole, file.size)],
             }
         };
         for (part, bytes) in parts {
@@ -98,9 +99,10 @@ impl<'a> SplitPlanner<'a> {
             .collect())
     }
 
-    fn row_group_ranges(&self, file: &Entry) -> Result<Vec<(Part, u64)>, ReadError> {
-        let Some(groups) = row_groups(self.store, &file.path, file.size)? else {
-            return Ok(vec![(Part::Whole, file.size)]);
+    /// Parts of a Parquet or Arrow file; it is one where nothing is known of its row groups.
+    fn group_ranges(&self, file: &Entry, groups: Option<Vec<RowGroup>>) -> Vec<(Part, u64)> {
+        let Some(groups) = groups else {
+            return vec![(Part::Whole, file.size)];
         };
         let mut parts = Vec::new();
         let (mut first, mut first_row, mut rows, mut bytes) = (0, 0, 0, 0);
@@ -114,7 +116,7 @@ impl<'a> SplitPlanner<'a> {
         }
         let last = u32::try_from(groups.len()).unwrap_or(u32::MAX);
         parts.push((Part::RowGroups { groups: first..last, first_row }, bytes));
-        Ok(parts)
+        parts
     }
 
     /// The splits, in document order.
