@@ -366,6 +366,7 @@ fn check_sources(sources: &[(Option<Source>, Spans)], errors: &mut Vec<ConfigErr
                     .help("give a size such as \"64MiB\""),
             );
         }
+        source.check(spans, errors);
         seen.push(&source.name);
     }
 }

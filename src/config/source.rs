@@ -3,8 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ConfigError;
 use super::bytes::ByteSize;
-use crate::read::Format;
+pub use super::corpus::Corpus;
+use super::stage::Spans;
+use crate::read::{Fields, Format, Layout, Quote};
 
 /// Files that records are read from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,18 +18,33 @@ pub struct Source {
     /// Files to read: paths or globs (`*`, `?`, `[…]`, `**`), relative to the pipeline file. Each
     /// must match at least one file.
     pub path: Paths,
-    /// File format; `auto` goes by the file's name. Compression is found by content.
+    /// File format; `auto` goes by the file's name and, where that tells nothing, by its first bytes.
+    /// Compression is found by content in either case.
     #[serde(default)]
     pub format: FormatChoice,
-    /// Field that holds the text; dots lead into nested objects.
-    #[serde(default = "default_text")]
-    pub text_field: String,
-    /// Field that holds the input's own id, kept as `source_id`.
-    #[serde(default = "default_id")]
-    pub id_field: String,
-    /// Fields to keep as metadata columns (text); a record without one has null there.
-    #[serde(default = "default_keep")]
-    pub keep_fields: Vec<String>,
+    /// Which published corpus the files are of: tells where text, id and metadata stand. The keys
+    /// below change what it says.
+    pub corpus: Option<Corpus>,
+    /// Field that holds the text; dots lead into nested objects. `text` where neither this nor
+    /// `corpus` says otherwise.
+    pub text_field: Option<String>,
+    /// Field that holds the input's own id, kept as `source_id`. `id` where neither this nor `corpus`
+    /// says otherwise.
+    pub id_field: Option<String>,
+    /// Fields to keep as metadata columns (text); a record without one has null there. `["url",
+    /// "date"]` where neither this nor `corpus` says otherwise. A field may get another name as a
+    /// column: `{ name = "url", from = "metadata.url" }`; a name that `corpus` knows is read from
+    /// where that corpus has it.
+    pub keep_fields: Option<Vec<Keep>>,
+    /// CSV: what stands between fields, one character. A tab for files called `.tsv` or `.tab`, else
+    /// that of comma, tab, semicolon and bar which stands most often in the first line.
+    pub delimiter: Option<String>,
+    /// CSV: what fields are quoted with.
+    pub quote: Option<Quote>,
+    /// CSV: names of the columns, for files whose first record does not name them.
+    pub columns: Option<Vec<String>>,
+    /// Text: what of a file is a document.
+    pub documents: Option<TextUnit>,
     /// About how much of the stored input one task reads.
     #[serde(default = "default_split")]
     pub split_size: ByteSize,
@@ -53,44 +71,196 @@ impl Paths {
     }
 }
 
+/// A field to keep, under its own name or another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a field, or a table of `name` and `from`")]
+pub enum Keep {
+    /// Under its own name.
+    Same(String),
+    /// Under another name.
+    Renamed(Renamed),
+}
+
+/// A field and the name of the column it becomes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Renamed {
+    /// Name of the column.
+    pub name: String,
+    /// Field of the input; dots lead into nested objects.
+    pub from: String,
+}
+
+impl Keep {
+    /// Name of the column.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Same(name) => name,
+            Self::Renamed(renamed) => &renamed.name,
+        }
+    }
+}
+
+/// What of a text file is a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", expecting = "expected \"file\", \"line\" or { separator = \"…\" }")]
+pub enum TextUnit {
+    /// All of it.
+    File,
+    /// Each line.
+    Line,
+    /// What stands between two occurrences of a text.
+    Separator(String),
+}
+
 /// `format` of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FormatChoice {
-    /// By the file's name.
+    /// By the file's name, else by its content.
     #[default]
     Auto,
     /// One JSON object a line.
     Jsonl,
     /// Apache Parquet.
     Parquet,
-    /// Plain text, a file a document.
+    /// Apache Arrow IPC, file or stream: what Hugging Face `datasets` keeps.
+    Arrow,
+    /// Comma-separated values and their like.
+    Csv,
+    /// Tab-separated values: CSV with `delimiter = "\t"`.
+    Tsv,
+    /// Plain text; `documents` says what of a file is a document.
     Text,
+    /// HTML, a file a document.
+    Html,
+    /// MosaicML's MDS: shards, or the `index.json` of a folder of them.
+    Mds,
+    /// Web archives: WARC, ARC, WET, WACZ.
+    Warc,
 }
 
-impl FormatChoice {
+impl Source {
     /// The format of the file `name`; `None` when `auto` cannot tell.
     #[must_use]
-    pub fn of(self, name: &str) -> Option<Format> {
-        match self {
-            Self::Auto => Format::of_name(name),
-            Self::Jsonl => Some(Format::Jsonl),
-            Self::Parquet => Some(Format::Parquet),
-            Self::Text => Some(Format::Text),
+    pub fn format_of(&self, name: &str) -> Option<Format> {
+        let format = match self.format {
+            FormatChoice::Auto => Format::of_name(name)?,
+            FormatChoice::Jsonl => Format::Jsonl,
+            FormatChoice::Parquet => Format::Parquet,
+            FormatChoice::Arrow => Format::Arrow,
+            FormatChoice::Csv | FormatChoice::Tsv => Format::Csv,
+            FormatChoice::Text => Format::Text,
+            FormatChoice::Html => Format::Html,
+            FormatChoice::Mds => Format::Mds,
+            FormatChoice::Warc => Format::Warc,
+        };
+        Some(match (format, &self.documents) {
+            (Format::Text, Some(TextUnit::Line)) => Format::TextLines,
+            (Format::Text, Some(TextUnit::Separator(_))) => Format::TextParts,
+            (format, _) => format,
+        })
+    }
+
+    /// Names of the metadata columns that the source keeps.
+    #[must_use]
+    pub fn kept(&self) -> Vec<&str> {
+        match (&self.keep_fields, self.corpus) {
+            (Some(fields), _) => fields.iter().map(Keep::name).collect(),
+            (None, Some(corpus)) => corpus.facts().keep.iter().map(|(name, _)| *name).collect(),
+            (None, None) => vec!["url", "date"],
         }
     }
-}
 
-fn default_text() -> String {
-    "text".to_owned()
-}
+    /// What to take from each record, for these metadata columns.
+    #[must_use]
+    pub fn fields(&self, metadata: &[String]) -> Fields {
+        let facts = self.corpus.map(Corpus::facts);
+        let place = |column: &String| {
+            let renamed = self.keep_fields.iter().flatten().find_map(|field| match field {
+                Keep::Renamed(renamed) if renamed.name == *column => Some(renamed.from.as_str()),
+                _ => None,
+            });
+            let known = || {
+                let keep = facts.iter().flat_map(|facts| facts.keep);
+                keep.clone().find(|(name, _)| name == column).map(|(_, from)| *from)
+            };
+            renamed.or_else(known).unwrap_or(column).to_owned()
+        };
+        let own = |key: &Option<String>, fact: Option<&str>, usual: &str| {
+            key.as_deref().or(fact).unwrap_or(usual).to_owned()
+        };
+        let tab = (self.format == FormatChoice::Tsv).then_some(b'\t');
+        Fields {
+            text: own(&self.text_field, facts.map(|facts| facts.text), "text"),
+            id: own(&self.id_field, facts.map(|facts| facts.id), "id"),
+            metadata: metadata.iter().map(place).collect(),
+            layout: Layout {
+                delimiter: self.delimiter.as_ref().and_then(|text| text.bytes().next()).or(tab),
+                quote: self.quote.unwrap_or_default(),
+                columns: self.columns.clone().unwrap_or_default(),
+                separator: match &self.documents {
+                    Some(TextUnit::Separator(separator)) => separator.clone(),
+                    _ => String::new(),
+                },
+            },
+        }
+    }
 
-fn default_id() -> String {
-    "id".to_owned()
-}
-
-fn default_keep() -> Vec<String> {
-    vec!["url".to_owned(), "date".to_owned()]
+    /// Reports keys that say nothing about files of this format, and values that no file can have.
+    pub(super) fn check(&self, spans: &Spans, errors: &mut Vec<ConfigError>) {
+        use FormatChoice::{Auto, Csv, Html, Text, Tsv};
+        let csv = &[Auto, Csv, Tsv][..];
+        let records = |format| !matches!(format, Text | Html);
+        let keys = [
+            ("delimiter", self.delimiter.is_some(), csv.contains(&self.format), "CSV"),
+            ("quote", self.quote.is_some(), csv.contains(&self.format), "CSV"),
+            ("columns", self.columns.is_some(), csv.contains(&self.format), "CSV"),
+            ("documents", self.documents.is_some(), matches!(self.format, Auto | Text), "text"),
+            ("text_field", self.text_field.is_some(), records(self.format), "records with fields"),
+            ("id_field", self.id_field.is_some(), records(self.format), "records with fields"),
+            ("corpus", self.corpus.is_some(), records(self.format), "records with fields"),
+        ];
+        let name = &self.name;
+        for (key, _, _, what) in keys.into_iter().filter(|(_, given, fits, _)| *given && !fits) {
+            let message = format!("source `{name}`: `{key}` is for {what}, not for this format");
+            errors.push(
+                ConfigError::new(message, spans.of(key)).help(format!("take `{key}` out, or change `format`")),
+            );
+        }
+        let mut wrong = |key: &str, what: &str, help: &str| {
+            let message = format!("source `{name}`: {what}");
+            errors.push(ConfigError::new(message, spans.of(key)).help(help));
+        };
+        if let Some(delimiter) = &self.delimiter {
+            let quote = self.quote.unwrap_or_default();
+            let good = match delimiter.as_bytes() {
+                [b'\n' | b'\r'] => false,
+                [one] => one.is_ascii() && !quote.is(*one),
+                _ => false,
+            };
+            if !good {
+                let help = "give one ASCII character that is no quote, such as \";\" or \"\\t\"";
+                wrong("delimiter", "`delimiter` is not one character", help);
+            }
+        }
+        if self.documents == Some(TextUnit::Separator(String::new())) {
+            let help = "give a text such as \"\\n\\n\" or \"<|endoftext|>\"";
+            wrong("documents", "the separator is empty", help);
+        }
+        let columns = self.columns.as_deref();
+        if columns.is_some_and(<[String]>::is_empty) {
+            wrong("columns", "`columns` names none", "name every column, in order");
+        }
+        let mut names: Vec<&str> = self.keep_fields.iter().flatten().map(Keep::name).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+        if let Some([name, _]) = twice {
+            let what = format!("`keep_fields` keeps two fields as `{name}`");
+            wrong("keep_fields", &what, "give one of them another `name`");
+        }
+    }
 }
 
 fn default_split() -> ByteSize {

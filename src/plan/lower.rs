@@ -7,10 +7,9 @@ use super::{
     FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanIndex, PlanSource, PlanStage, PlanTable,
     PlanTokens,
 };
-use super::{inputs, order};
+use super::{files, inputs, order};
 use crate::config::diagnostic::nearest;
 use crate::config::outcome::Order;
-use crate::config::source::Source;
 use crate::config::stage::Stage;
 use crate::config::{ConfigError, ConfigErrors, Pipeline};
 use crate::exchange::{Cuts, IndexError, Version};
@@ -18,7 +17,7 @@ use crate::exec::ExecError;
 use crate::model::{Assets, asset_hash};
 use crate::ops::{BuildContext, Columns, Condition, OpError, Step, Target};
 use crate::read::split::{Split, SplitPlanner};
-use crate::read::{Fields, Format, ReadError};
+use crate::read::{Format, ReadError};
 use crate::store::Store;
 
 /// Stored input bytes behind one part of a hash exchange of a large input. Parts are merged as
@@ -122,9 +121,9 @@ pub fn check(pipeline: &Pipeline, assets: &Assets) -> Result<(), ConfigErrors> {
 /// Kept fields of all sources, `url` first.
 fn metadata(pipeline: &Pipeline) -> Vec<String> {
     let mut fields = vec!["url".to_owned()];
-    for field in pipeline.sources.iter().flat_map(|source| &source.keep_fields) {
-        if !fields.contains(field) {
-            fields.push(field.clone());
+    for field in pipeline.sources.iter().flat_map(|source| source.kept()) {
+        if !fields.iter().any(|known| known == field) {
+            fields.push(field.to_owned());
         }
     }
     fields
@@ -198,7 +197,7 @@ pub fn without_input(pipeline: &Pipeline, assets: &Assets) -> Result<Plan, Lower
     let sources = pipeline.sources.iter().map(|source| PlanSource {
         name: source.name.clone(),
         root: PathBuf::new(),
-        fields: fields(source, &metadata(pipeline)),
+        fields: source.fields(&metadata(pipeline)),
         files: 0,
         bytes: 0,
     });
@@ -274,14 +273,6 @@ fn draft(
     Ok(Draft { plan, settings, tokenizer })
 }
 
-fn fields(source: &Source, metadata: &[String]) -> Fields {
-    Fields {
-        text: source.text_field.clone(),
-        id: source.id_field.clone(),
-        metadata: metadata.to_vec(),
-    }
-}
-
 /// The input of a plan.
 struct Input {
     sources: Vec<PlanSource>,
@@ -312,31 +303,25 @@ fn plan_input(
                 continue;
             }
         };
+        let files = match files::of_source(source, &found, &mut inputs)? {
+            Ok(files) => files,
+            Err(error) => {
+                missing.push(error);
+                continue;
+            }
+        };
         let mut planner = SplitPlanner::new(&found.store, index, source.split_size.0, limit);
-        for file in &found.files {
-            let Some(format) = source.format.of(&file.path) else {
-                missing.push(
-                    ConfigError::new(
-                        format!(
-                            "source `{}`: the format of `{}` cannot be told from its name",
-                            source.name, file.path
-                        ),
-                        source.spans.of("path"),
-                    )
-                    .help("set `format` to \"jsonl\", \"parquet\" or \"text\", or narrow `path`"),
-                );
-                break;
-            };
+        for (file, format) in &files {
             inputs.file(&source.name, &file.path, file.size, &file.tag);
-            planner.add(file, format)?;
+            planner.add(file, *format)?;
         }
         splits.extend(planner.finish());
         sources.push(PlanSource {
             name: source.name.clone(),
             root: found.root,
-            fields: fields(source, metadata),
-            files: found.files.len() as u64,
-            bytes: found.files.iter().map(|file| file.size).sum(),
+            fields: source.fields(metadata),
+            files: files.len() as u64,
+            bytes: files.iter().map(|(file, _)| file.size).sum(),
         });
     }
     if !missing.is_empty() {

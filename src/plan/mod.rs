@@ -6,6 +6,7 @@
 
 mod digest;
 pub mod explain;
+mod files;
 pub mod inputs;
 pub mod lower;
 mod order;

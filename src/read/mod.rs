@@ -6,13 +6,23 @@
 //! that cannot be read is one `failed` row; only storage errors end the task.
 
 pub mod batch;
+mod arrow;
+mod charset;
+mod csv;
 mod decompress;
+mod format;
+mod html;
 mod jsonl;
 mod lines;
+pub(crate) mod mds;
 mod parquet;
 pub mod split;
 pub(crate) mod table;
 mod text;
+mod text_lines;
+mod text_parts;
+mod values;
+mod window;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,10 +33,12 @@ use crate::document::Reason;
 use crate::store::{Store, StoreError};
 
 pub use batch::BatchBuilder;
+pub use arrow::record_batches;
 pub use decompress::Compression;
+pub use format::{Format, Layout, Quote};
 pub(crate) use lines::json_lines;
 pub(crate) use parquet::caught;
-pub use parquet::{row_groups, silence_caught_panics};
+pub use parquet::{RowGroup, row_groups, silence_caught_panics};
 
 /// Reasons a record is `failed` with.
 pub mod reasons {
@@ -42,6 +54,10 @@ pub mod reasons {
     pub const TEXT_NOT_STRING: Reason = Reason::new("text-not-a-string");
     /// The record is longer than [`crate::document::MAX_DOCUMENT_BYTES`].
     pub const TOO_LARGE: Reason = Reason::new("too-large");
+    /// The CSV record breaks the rules of quotes, or the file ends within it.
+    pub const MALFORMED_CSV: Reason = Reason::new("malformed-csv");
+    /// The CSV record has more or fewer fields than the header.
+    pub const RAGGED_ROW: Reason = Reason::new("ragged-row");
     /// The compressed stream ends too early; all after it is lost.
     pub const TRUNCATED: Reason = Reason::new("truncated");
     /// The compressed or columnar data is damaged; the remainder cannot be read.
@@ -57,40 +73,12 @@ pub mod reasons {
         MISSING_TEXT,
         TEXT_NOT_STRING,
         TOO_LARGE,
+        MALFORMED_CSV,
+        RAGGED_ROW,
         TRUNCATED,
         CORRUPT,
         DECOMPRESSION_BOMB,
     ];
-}
-
-/// A file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// One JSON object a line; plain, gzip or zstd.
-    Jsonl,
-    /// Apache Parquet.
-    Parquet,
-    /// Plain text, the whole file one document; plain, gzip or zstd.
-    Text,
-}
-
-impl Format {
-    /// The format that a file's name tells (`.jsonl`, `.ndjson`, `.json`, `.parquet`, `.txt`, `.md`,
-    /// each but Parquet also with `.gz`, `.zst` or `.zstd` behind it).
-    #[must_use]
-    pub fn of_name(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
-        let stem =
-            [".gz", ".zst", ".zstd"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-        let (_, extension) = stem.rsplit_once('.')?;
-        match extension {
-            "jsonl" | "ndjson" | "json" => Some(Self::Jsonl),
-            "parquet" | "pq" => Some(Self::Parquet),
-            "txt" | "text" | "md" => Some(Self::Text),
-            _ => None,
-        }
-    }
 }
 
 /// Which part of a file a task reads.
@@ -101,9 +89,10 @@ pub enum Part {
     Whole,
     /// The records that *start* in this byte range; in a compressed file, in members that do.
     Bytes(Range<u64>),
-    /// Row groups of a Parquet file; `first_row` is the row number of the first one's first row.
+    /// Row groups of a Parquet file or record batches of an Arrow file; `first_row` is the row number
+    /// of the first one's first row.
     RowGroups {
-        /// Row groups by number.
+        /// Row groups or batches by number.
         groups: Range<u32>,
         /// Row number in the file.
         first_row: u64,
@@ -139,8 +128,11 @@ pub struct Fields {
     pub text: String,
     /// Where the input's own id stands, if anywhere.
     pub id: String,
-    /// Fields to keep as metadata, `url` among them; missing ones are null.
+    /// Where the metadata columns stand, one each; missing ones are null.
     pub metadata: Vec<String>,
+    /// How the files are laid out.
+    #[serde(default, skip_serializing_if = "Layout::is_default")]
+    pub layout: Layout,
 }
 
 /// What ends a task that reads.
@@ -164,6 +156,12 @@ pub enum ReadError {
         file: String,
         /// What differs.
         detail: String,
+    },
+    /// Web archives cannot be read yet.
+    #[error("`{file}`: web archives cannot be read yet")]
+    Unsupported {
+        /// Path below the source's root.
+        file: String,
     },
     /// Reading the bytes failed below the format.
     #[error("cannot read `{file}`: {source}")]
@@ -207,6 +205,13 @@ pub fn open(
     Ok(match format {
         Format::Jsonl => Box::new(jsonl::JsonlReader::open(store, fields, piece)?),
         Format::Parquet => Box::new(parquet::ParquetReader::open(store, fields, piece)?),
+        Format::Arrow => Box::new(arrow::ArrowReader::open(store, fields, piece)?),
+        Format::Csv => Box::new(csv::CsvReader::open(store, fields, piece)?),
         Format::Text => Box::new(text::TextReader::open(store, fields, piece)?),
+        Format::TextLines => Box::new(text_lines::LinesReader::open(store, fields, piece)?),
+        Format::TextParts => Box::new(text_parts::PartsReader::open(store, fields, piece)?),
+        Format::Html => Box::new(html::HtmlReader::open(store, fields, piece)?),
+        Format::Mds => Box::new(mds::MdsReader::open(store, fields, piece)?),
+        Format::Warc => return Err(ReadError::Unsupported { file: piece.file.clone() }),
     })
 }

@@ -13,9 +13,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::DataType;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::{Buf, Bytes};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -35,10 +32,11 @@ mod footer;
 mod guard;
 
 use self::footer::read_footer;
-pub use self::footer::row_groups;
+pub use self::footer::{RowGroup, row_groups};
 pub use self::guard::silence_caught_panics;
 pub(crate) use self::guard::{caught, guarded};
 use super::decompress::{changed, check_size, owns_whole};
+use super::values::show;
 use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, reasons};
 use crate::document::{Position, Reason};
 use crate::store::Store;
@@ -476,33 +474,6 @@ impl Column {
             }
         }
     }
-}
-
-/// Values as Arrow displays them.
-fn show(column: ArrayRef, path: &[String], rows: usize) -> ParquetResult<Vec<Option<String>>> {
-    let mut shown = vec![None; rows];
-    let mut chain = vec![column];
-    for name in path {
-        let last = &chain[chain.len() - 1];
-        let Some(next) = last.as_struct_opt().and_then(|group| group.column_by_name(name)) else {
-            // A path that leads through a list has no one value.
-            return Ok(shown);
-        };
-        chain.push(next.clone());
-    }
-    let mut array = chain[chain.len() - 1].clone();
-    if let DataType::Timestamp(unit, Some(_)) = array.data_type() {
-        // Shown in UTC, which is what is stored: names of time zones would need their database.
-        let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
-        array = arrow::compute::cast(&array, &utc)?;
-    }
-    let format = ArrayFormatter::try_new(&array, &FormatOptions::default())?;
-    for (row, shown) in shown.iter_mut().enumerate() {
-        if !chain.iter().any(|array| array.is_null(row)) {
-            *shown = Some(format.value(row).try_to_string()?);
-        }
-    }
-    Ok(shown)
 }
 
 /// Some rows of the wanted columns.

@@ -1,16 +1,16 @@
 //! Splits: the pieces of input that tasks read.
 //!
-//! Splits follow from the files' names and sizes alone (and the footer of large Parquet files, the
-//! first bytes of large compressed ones), so they are the same on every machine. Small files share a
+//! Splits follow from the files' names and sizes alone (and the footers of large Parquet and
+//! Arrow files, the first bytes of large compressed ones), so they are the same on every machine. Small files share a
 //! split; a large file of lines or WARC records is cut into byte ranges, a large Parquet file at row
-//! groups. A compressed file is entered at its members (gzip) or frames (zstd, lz4); one whose first
+//! groups, an Arrow file at record batches. A compressed file is entered at its members (gzip) or frames (zstd, lz4); one whose first
 //! member is long, such as all that `gzip` and `zstd` write in one go, is only cut into ranges of
 //! 1 GiB, since a task may find no member to begin with in its range and then has looked in vain.
 
 use serde::{Deserialize, Serialize};
 
 use super::decompress::Content;
-use super::{Format, Part, Piece, ReadError, row_groups};
+use super::{Format, Part, Piece, ReadError, RowGroup, record_batches, row_groups};
 use crate::store::{Entry, Store};
 
 /// The smallest range of a compressed file whose first member is long.
@@ -60,9 +60,10 @@ impl<'a> SplitPlanner<'a> {
             vec![(Part::Whole, file.size)]
         } else {
             match format {
-                Format::Jsonl => self.byte_ranges(file)?,
-                Format::Parquet => self.row_group_ranges(file)?,
-                Format::Text => vec![(Part::Whole, file.size)],
+                Format::Jsonl | Format::TextLines | Format::Warc => self.byte_ranges(file)?,
+                Format::Parquet => self.group_ranges(file, row_groups(self.store, &file.path, file.size)?),
+                Format::Arrow => self.group_ranges(file, record_batches(self.store, file)?),
+                _ => vec![(Part::Whole, file.size)],
             }
         };
         for (part, bytes) in parts {
@@ -109,9 +110,10 @@ impl<'a> SplitPlanner<'a> {
             .collect())
     }
 
-    fn row_group_ranges(&self, file: &Entry) -> Result<Vec<(Part, u64)>, ReadError> {
-        let Some(groups) = row_groups(self.store, &file.path, file.size)? else {
-            return Ok(vec![(Part::Whole, file.size)]);
+    /// Parts of a Parquet or Arrow file; it is one where nothing is known of its row groups.
+    fn group_ranges(&self, file: &Entry, groups: Option<Vec<RowGroup>>) -> Vec<(Part, u64)> {
+        let Some(groups) = groups else {
+            return vec![(Part::Whole, file.size)];
         };
         let mut parts = Vec::new();
         let (mut first, mut first_row, mut rows, mut bytes) = (0, 0, 0, 0);
@@ -125,7 +127,7 @@ impl<'a> SplitPlanner<'a> {
         }
         let last = u32::try_from(groups.len()).unwrap_or(u32::MAX);
         parts.push((Part::RowGroups { groups: first..last, first_row }, bytes));
-        Ok(parts)
+        parts
     }
 
     /// The splits, in document order.

@@ -70,7 +70,10 @@ impl RecordReader for TextReader {
 }
 
 /// All content, or why it is no document.
-fn read_all(content: &mut Content, max_bytes: usize) -> Result<Result<Vec<u8>, Reason>, ReadError> {
+pub(super) fn read_all(
+    content: &mut Content,
+    max_bytes: usize,
+) -> Result<Result<Vec<u8>, Reason>, ReadError> {
     let mut bytes = Vec::new();
     let mut end = 0;
     loop {

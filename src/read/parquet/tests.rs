@@ -1,8 +1,8 @@
 use arrow::array::{
-    BinaryArray, BooleanArray, DictionaryArray, Int64Array, LargeStringArray, ListArray, NullArray,
+    ArrayRef, BinaryArray, BooleanArray, DictionaryArray, Int64Array, LargeStringArray, ListArray, NullArray,
     RecordBatch, StringArray, StringViewArray, StructArray, TimestampMillisecondArray,
 };
-use arrow::datatypes::{Field, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;

@@ -1,0 +1,130 @@
+//! Content held for as long as a record in it is not finished: what readers of records that are not
+//! lines look through.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::decompress::{Chunk, Content, Want};
+use super::{Piece, ReadError};
+use crate::document::{Position, Reason};
+use crate::store::Store;
+
+/// Content asked for at a time.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// A part of a file's content, each byte of which has a position.
+pub(super) struct Window {
+    content: Content,
+    buffer: Vec<u8>,
+    /// What is held: `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    /// Where members begin within the buffer; the first entry is for what is held first.
+    members: VecDeque<(usize, Position)>,
+    ended: bool,
+}
+
+/// What [`Window::more`] gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum More {
+    /// More bytes are held than before.
+    Bytes,
+    /// What would follow cannot be decoded. There may be more behind it.
+    Lost(Reason),
+    /// There is no more.
+    End,
+}
+
+impl Window {
+    /// Opens a whole file.
+    pub(super) fn open(store: &Store, piece: &Piece) -> Result<Self, ReadError> {
+        Ok(Self {
+            content: Content::open(store, piece, Want::whole(piece))?,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            members: VecDeque::new(),
+            ended: false,
+        })
+    }
+
+    /// What is held.
+    pub(super) fn held(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Lets go of the first `count` bytes; gives where they stay until more is asked for.
+    pub(super) fn take(&mut self, count: usize) -> Range<usize> {
+        let from = self.start;
+        self.start = self.end.min(from + count);
+        from..self.start
+    }
+
+    /// Bytes that [`Window::take`] gave.
+    pub(super) fn taken(&self, range: Range<usize>) -> &[u8] {
+        &self.buffer[range]
+    }
+
+    /// Position of the first byte held, or of the next one where none is.
+    pub(super) fn position(&mut self) -> Position {
+        if self.start == self.end {
+            return self.content.position();
+        }
+        while self.members.get(1).is_some_and(|(at, _)| *at <= self.start) {
+            self.members.pop_front();
+        }
+        match self.members.front() {
+            Some((at, position)) => Position {
+                member: position.member,
+                offset: position.offset + (self.start - at) as u64,
+            },
+            None => self.content.position(),
+        }
+    }
+
+    /// Gets more content behind what is held.
+    pub(super) fn more(&mut self) -> Result<More, ReadError> {
+        if self.ended {
+            return Ok(More::End);
+        }
+        self.make_room();
+        match self.content.read(&mut self.buffer[self.end..])? {
+            Chunk::Bytes { at, len } => {
+                if self.members.back().is_none_or(|(_, last)| last.member != at.member) {
+                    self.members.push_back((self.end, at));
+                }
+                self.end += len;
+                Ok(More::Bytes)
+            }
+            // A piece that is read whole has no end within the file.
+            Chunk::Boundary => Ok(More::Bytes),
+            Chunk::Lost { reason, .. } | Chunk::Garbage { reason, .. } => Ok(More::Lost(reason)),
+            Chunk::End => {
+                self.ended = true;
+                Ok(More::End)
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
+        let position = self.position();
+        let held = self.end - self.start;
+        if held == 0 {
+            self.members.clear();
+        } else if let Some(first) = self.members.front_mut() {
+            *first = (self.start, position);
+        }
+        for (at, _) in &mut self.members {
+            *at -= self.start;
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, held);
+        if held == 0 && self.buffer.len() > 16 * CHUNK_BYTES {
+            // One large record must not keep its memory for all the small ones behind it.
+            self.buffer = Vec::new();
+        }
+        if self.buffer.len() - held < CHUNK_BYTES {
+            self.buffer.resize((2 * self.buffer.len()).max(2 * CHUNK_BYTES), 0);
+        }
+    }
+}
