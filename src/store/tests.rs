@@ -1,3 +1,5 @@
+use std::io::{Read, Write};
+
 use super::*;
 
 fn store() -> (tempfile::TempDir, Store) {
