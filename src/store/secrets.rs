@@ -101,7 +101,7 @@ mod tests {
             ("path = \"https://tok@host/a?b\" # c", "path = \"https://***@host/a?b\" # c"),
             (
                 "at https://h/x?X-Amz-Signature=abc&n=1: no",
-                "at https://h/x?X-Amz-Signature=***&n=**: no",
+                "at https://h/x?X-Amz-Signature=***&n=** no",
             ),
             ("az://box@account.blob/x", "az://box@account.blob/x"),
             ("az://box:key@account.blob/x", "az://*******@account.blob/x"),

@@ -70,7 +70,7 @@ fn answer(
         let mut counts = counts.lock().unwrap();
         let times = counts.entry(path[1..].to_owned()).or_default();
         *times += u32::from(method == "GET");
-        *times
+        if method == "GET" { *times } else { 0 }
     };
     let mut out = stream;
     let plain = |status: &str| {
