@@ -1,70 +1,55 @@
 //! The only door to storage: every byte tamis reads or writes passes through a [`Store`].
 //!
-//! A store is a root (a folder; object stores behind the same calls later) and paths below it with
-//! `/` between the parts. Writes become visible whole or not at all: [`Store::put`] and
-//! [`Store::writer`] replace atomically, [`Store::put_if_absent`] lets exactly one of several
-//! writers win, which is what commits a task (see [`crate::exec::manifest`]).
+//! A store is a root ([`Location`]: a folder, a bucket of an object store or a place on the web) and
+//! paths below it with `/` between the parts. Writes become visible whole or not at all:
+//! [`Store::put`] and [`Store::writer`] replace atomically, [`Store::put_if_absent`] lets exactly one
+//! of several writers win, which is what commits a task (see [`crate::exec::manifest`]).
+//!
+//! Credentials are taken from the environment and never from a URL, so that none can stand in a
+//! plan, a ledger or a message. Requests that fail are tried again for `TAMIS_RETRY_SECONDS` (180),
+//! answers that break off go on at the byte reached, and a file that changes while it is read is
+//! [`StoreError::Changed`]. What this holds in memory: 256 MiB for reading ahead, whatever the number
+//! of readers, and 24 parts of 8 MiB that are being written.
 #![expect(
     clippy::disallowed_methods,
-    reason = "this file is the door that the fence in .clippy.toml leads to"
+    reason = "this is the door that the fence in .clippy.toml leads to"
 )]
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::ops::{Deref, Range};
-use std::path::{Path as FsPath, PathBuf};
+mod error;
+mod fetch;
+mod local;
+mod location;
+mod map;
+mod reader;
+mod remote;
+mod secrets;
+mod seen;
+mod writer;
+
+use std::io::{Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path as FsPath;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    GetOptions, GetRange, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode,
+    GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
     PutPayload,
 };
 use tokio::runtime::Runtime;
-use xxhash_rust::xxh3::Xxh3;
 
-/// Bytes a [`StoreWriter`] gathers before it hands a part to the store.
-const PART_BYTES: usize = 8 << 20;
+use self::error::wrapped;
+use self::fetch::{Object, Version};
+use self::seen::{HEAD_BYTES, Seen};
 
-/// What went wrong at the store, with the path it went wrong at.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The root is not something a store can be opened at.
-    #[error("cannot open `{root}` as a store: {reason}")]
-    Open {
-        /// The root as given.
-        root: String,
-        /// Why not, and what to give instead.
-        reason: String,
-    },
-    /// There is nothing at the path.
-    #[error("`{path}` does not exist")]
-    NotFound {
-        /// The full path.
-        path: String,
-    },
-    /// Any other failure of the storage below.
-    #[error("cannot {action} `{path}`: {source}")]
-    Backend {
-        /// What was tried: read, write, list, …
-        action: &'static str,
-        /// The full path.
-        path: String,
-        /// What the storage said.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl StoreError {
-    /// Whether the same call may succeed later (a busy or broken network, say).
-    #[must_use]
-    pub fn retryable(&self) -> bool {
-        matches!(self, Self::Backend { .. })
-    }
-}
+pub use error::StoreError;
+pub use location::{Location, Scheme, divided, is_url, resolved};
+pub use map::Mapped;
+pub use reader::StoreReader;
+pub use secrets::masked;
+pub use writer::{StoreWriter, Written};
 
 /// One stored file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +58,8 @@ pub struct Entry {
     pub path: String,
     /// Length in bytes.
     pub size: u64,
-    /// A tag that changes when the content does: time of change and size. (The store's own tag
-    /// holds the inode, which differs between copies of one tree.)
+    /// A tag that changes when the content does: of local files time of change and size (their own
+    /// tag holds the inode, which differs between copies of one tree), of objects the ETag.
     pub tag: String,
 }
 
@@ -82,7 +67,11 @@ pub struct Entry {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<dyn ObjectStore>,
-    root: PathBuf,
+    root: Location,
+    /// What all keys begin with.
+    prefix: Path,
+    /// Of a store that reads input: what it saw.
+    seen: Option<Arc<Seen>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -91,16 +80,13 @@ impl std::fmt::Debug for Store {
     }
 }
 
-fn tag(meta: &object_store::ObjectMeta) -> String {
-    format!("{:x}-{:x}", meta.last_modified.timestamp_micros(), meta.size)
-}
-
 /// One runtime for all stores: object stores speak async, the engine does not.
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
+            .enable_all()
             .thread_name("tamis-store")
             .build()
             // A machine that cannot start two threads cannot run anything below this line.
@@ -109,64 +95,110 @@ fn runtime() -> &'static Runtime {
 }
 
 impl Store {
-    /// Opens the folder `root`, making it where it is missing.
+    /// Opens a folder, making it where it is missing, or a URL.
     ///
     /// # Errors
-    /// When `root` is a URL (object stores are not built yet) or the folder cannot be made.
+    /// When the folder cannot be made, or the URL is none that tamis knows or holds credentials.
     pub fn open(root: impl AsRef<FsPath>) -> Result<Self, StoreError> {
-        let root = root.as_ref();
-        let failed = |reason: String| StoreError::Open { root: root.display().to_string(), reason };
-        if root.to_string_lossy().contains("://") {
-            return Err(failed("only folders can be opened so far; give a local path".to_owned()));
+        let location = Location::of(root)?;
+        if let Some(folder) = location.folder() {
+            std::fs::create_dir_all(folder).map_err(|error| StoreError::Open {
+                root: location.to_string(),
+                reason: error.to_string(),
+            })?;
         }
-        std::fs::create_dir_all(root).map_err(|error| failed(error.to_string()))?;
-        Self::open_existing(root)
+        Self::at(location)
     }
 
-    /// A store in memory, empty, for work that writes nothing.
+    /// An empty store in memory, for work that writes nothing.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { inner: Arc::new(object_store::memory::InMemory::new()), root: PathBuf::new() }
+        let inner = Arc::new(object_store::memory::InMemory::new());
+        Self { inner, root: Location::memory(), prefix: Path::ROOT, seen: None }
     }
 
-    /// Opens the folder `root` to read from; it must exist.
+    /// Opens a folder or URL to read from; a folder must exist.
     ///
     /// # Errors
-    /// When there is no such folder.
+    /// When there is no such folder, or the URL is none that tamis knows or holds credentials.
     pub fn open_existing(root: impl AsRef<FsPath>) -> Result<Self, StoreError> {
-        let root = root.as_ref();
-        let failed = |reason: String| StoreError::Open { root: root.display().to_string(), reason };
-        let root = std::fs::canonicalize(root).map_err(|error| failed(error.to_string()))?;
-        let inner = object_store::local::LocalFileSystem::new_with_prefix(&root)
-            .map_err(|error| failed(error.to_string()))?
-            .with_fsync(true);
-        Ok(Self { inner: Arc::new(inner), root })
+        Self::at(Location::of(root)?)
     }
 
-    /// The root as a path, for messages and for handing to another process.
+    fn at(location: Location) -> Result<Self, StoreError> {
+        let Some(folder) = location.folder() else {
+            let inner = remote::client(&location)?;
+            let (_, prefix) = location.bucket()?;
+            return Ok(Self { inner, root: location, prefix, seen: None });
+        };
+        let failed = |reason| StoreError::Open { root: location.to_string(), reason };
+        let folder = std::fs::canonicalize(folder).map_err(|error| failed(error.to_string()))?;
+        let inner = object_store::local::LocalFileSystem::new_with_prefix(&folder)
+            .map_err(|error| failed(error.to_string()))?
+            .with_fsync(true);
+        let root = location.absolute(folder);
+        Ok(Self { inner: Arc::new(inner), root, prefix: Path::ROOT, seen: None })
+    }
+
+    /// The same place, read as input: each file must stay what it is at the first look, else reading
+    /// it is [`StoreError::Changed`]; and what was seen is not asked for again.
     #[must_use]
-    pub fn root(&self) -> &FsPath {
+    pub fn for_input(mut self) -> Self {
+        self.seen = (self.root.scheme() != Scheme::Local).then(Arc::default);
+        self
+    }
+
+    /// Where it lies, for messages and for handing to another process.
+    #[must_use]
+    pub fn root(&self) -> &Location {
         &self.root
     }
 
+    fn is_remote(&self) -> bool {
+        !matches!(self.root.scheme(), Scheme::Local | Scheme::Memory)
+    }
+
     fn full(&self, path: &str) -> String {
-        self.root.join(path).display().to_string()
+        self.root.join(path)
     }
 
     fn key(&self, path: &str) -> Result<Path, StoreError> {
-        Path::parse(path).map_err(|source| StoreError::Backend {
+        let below = self.root.key(path).map_err(|source| StoreError::Backend {
             action: "name",
             path: self.full(path),
             source: Box::new(source),
-        })
+        })?;
+        Ok(below.parts().fold(self.prefix.clone(), Path::join))
     }
 
     fn error(&self, action: &'static str, path: &str, source: object_store::Error) -> StoreError {
-        match source {
-            object_store::Error::NotFound { .. } => StoreError::NotFound { path: self.full(path) },
-            source => {
-                StoreError::Backend { action, path: self.full(path), source: Box::new(source) }
-            }
+        wrapped(action, &self.full(path), source)
+    }
+
+    /// A file of a store that is no folder.
+    fn object(&self, path: &str) -> Result<Object, StoreError> {
+        Ok(Object {
+            store: Arc::clone(&self.inner),
+            key: self.key(path)?,
+            shown: self.full(path).into(),
+            version: self.seen.as_ref().map(|seen| seen.version(path)).unwrap_or_default(),
+        })
+    }
+
+    fn entry_of(&self, path: String, meta: &ObjectMeta) -> Entry {
+        let tag = if self.is_remote() {
+            Version::of(meta).tag()
+        } else {
+            format!("{:x}-{:x}", meta.last_modified.timestamp_micros(), meta.size)
+        };
+        Entry { path, size: meta.size, tag }
+    }
+
+    /// Refuses to change what can only be read.
+    fn writable(&self, path: &str) -> Result<(), StoreError> {
+        match self.root.scheme() {
+            Scheme::Http => Err(StoreError::ReadOnly { path: self.full(path) }),
+            _ => Ok(()),
         }
     }
 
@@ -175,15 +207,18 @@ impl Store {
     /// # Errors
     /// When the storage cannot be listed; a missing folder is an empty list.
     pub fn list(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
+        if self.root.scheme() == Scheme::Http {
+            return Err(StoreError::NoListing { path: self.full(prefix) });
+        }
         let key = self.key(prefix)?;
-        let listing = self.inner.list((!prefix.is_empty()).then_some(&key));
+        let start = if self.prefix.is_root() { 0 } else { self.prefix.as_ref().len() + 1 };
+        let listing = self.inner.list((!key.is_root()).then_some(&key));
         let mut entries: Vec<Entry> = runtime()
             .block_on(
                 listing
-                    .map_ok(|meta| Entry {
-                        path: meta.location.to_string(),
-                        size: meta.size,
-                        tag: tag(&meta),
+                    .map_ok(|meta| {
+                        let path = meta.location.as_ref().get(start..).unwrap_or_default();
+                        self.entry_of(path.to_owned(), &meta)
                     })
                     .try_collect(),
             )
@@ -197,11 +232,17 @@ impl Store {
     /// # Errors
     /// When there is no such file.
     pub fn entry(&self, path: &str) -> Result<Entry, StoreError> {
-        let key = self.key(path)?;
-        let meta = runtime()
-            .block_on(self.inner.head(&key))
-            .map_err(|source| self.error("look up", path, source))?;
-        Ok(Entry { path: path.to_owned(), size: meta.size, tag: tag(&meta) })
+        if self.root.folder().is_some() {
+            let meta = runtime().block_on(self.inner.head(&self.key(path)?));
+            let meta = meta.map_err(|source| self.error("look up", path, source))?;
+            return Ok(self.entry_of(path.to_owned(), &meta));
+        }
+        let object = self.object(path)?;
+        if let Some(version) = object.version.get() {
+            return Ok(Entry { path: path.to_owned(), size: version.size(), tag: version.tag() });
+        }
+        let meta = runtime().block_on(object.meta())?;
+        Ok(self.entry_of(path.to_owned(), &meta))
     }
 
     /// Whether there is a file at `path`.
@@ -221,6 +262,10 @@ impl Store {
     /// # Errors
     /// When it is missing or unreadable.
     pub fn read(&self, path: &str) -> Result<Bytes, StoreError> {
+        if self.root.folder().is_none() {
+            let object = self.object(path)?;
+            return runtime().block_on(object.whole());
+        }
         let key = self.key(path)?;
         runtime()
             .block_on(async { self.inner.get(&key).await?.bytes().await })
@@ -235,19 +280,56 @@ impl Store {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let key = self.key(path)?;
-        runtime()
-            .block_on(self.inner.get_range(&key, range))
-            .map_err(|source| self.error("read", path, source))
+        if self.root.folder().is_some() {
+            let key = self.key(path)?;
+            return runtime()
+                .block_on(self.inner.get_range(&key, range))
+                .map_err(|source| self.error("read", path, source));
+        }
+        let object = self.object(path)?;
+        if let Some(seen) = &self.seen
+            && range.start == 0
+            && range.end < HEAD_BYTES
+            && let Some(size) = object.version.get().map(Version::size)
+            && let Ok(end) = usize::try_from(range.end)
+            && range.end <= size
+        {
+            let mut head = seen.head(path, &(0..size.min(HEAD_BYTES)));
+            if head.len() < end {
+                head = runtime().block_on(object.range(0..size.min(HEAD_BYTES)))?;
+                seen.keep_head(path, head.clone());
+            }
+            return Ok(head.slice(..end));
+        }
+        runtime().block_on(object.range(range))
     }
 
-    /// The bytes `range` of a file as a stream.
+    /// Several ranges of a file at once; of a remote one, near ranges are one request, and some
+    /// requests are on their way at a time.
     ///
     /// # Errors
-    /// When the file is missing or cannot be opened.
+    /// As [`Store::read_range`].
+    pub fn read_ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
+        if self.root.folder().is_some() {
+            return ranges.iter().map(|range| self.read_range(path, range.clone())).collect();
+        }
+        let object = self.object(path)?;
+        runtime().block_on(object.ranges(ranges))
+    }
+
+    /// The bytes `range` of a file as a stream, which must lie inside it.
+    ///
+    /// # Errors
+    /// When the file is missing or cannot be opened; of a remote one the reader may tell so.
     pub fn reader(&self, path: &str, range: Range<u64>) -> Result<StoreReader, StoreError> {
         if range.is_empty() {
-            return Ok(StoreReader { source: ReadFrom::Nothing });
+            return Ok(StoreReader::empty());
+        }
+        if self.root.folder().is_none() {
+            let object = self.object(path)?;
+            let seen = self.seen.as_ref();
+            let head = seen.map(|seen| seen.head(path, &range)).unwrap_or_default();
+            return Ok(StoreReader::ahead(object, range, head));
         }
         let key = self.key(path)?;
         let options =
@@ -255,48 +337,16 @@ impl Store {
         let result = runtime()
             .block_on(self.inner.get_opts(&key, options))
             .map_err(|source| self.error("read", path, source))?;
-        let source = match result.payload {
-            GetResultPayload::File(mut file, _) => {
-                file.seek(SeekFrom::Start(result.range.start)).map_err(|source| {
-                    StoreError::Backend {
-                        action: "read",
-                        path: self.full(path),
-                        source: Box::new(source),
-                    }
-                })?;
-                ReadFrom::File(file.take(result.range.end - result.range.start))
-            }
-            GetResultPayload::Stream(stream) => ReadFrom::Stream { stream, chunk: Bytes::new() },
+        let GetResultPayload::File(mut file, _) = result.payload else {
+            return Ok(StoreReader::ahead(self.object(path)?, range, Bytes::new()));
         };
-        Ok(StoreReader { source })
-    }
-
-    /// A file mapped into memory; for random access to large local files.
-    ///
-    /// # Errors
-    /// When it is missing or cannot be mapped.
-    pub fn map(&self, path: &str) -> Result<Mapped, StoreError> {
-        let backend = |source: io::Error| {
-            if source.kind() == io::ErrorKind::NotFound {
-                StoreError::NotFound { path: self.full(path) }
-            } else {
-                StoreError::Backend {
-                    action: "map",
-                    path: self.full(path),
-                    source: Box::new(source),
-                }
-            }
-        };
-        let file = File::open(self.root.join(path)).map_err(backend)?;
-        if file.metadata().map_err(backend)?.len() == 0 {
-            // An empty file cannot be mapped.
-            return Ok(Mapped(MappedBytes::Read(Bytes::new())));
-        }
-        // SAFETY: what is mapped are committed outputs, which are replaced by rename and never
-        // written in place; a file that somebody truncates meanwhile is outside any contract.
-        #[expect(unsafe_code, reason = "mapping is the point of this call")]
-        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(backend)?;
-        Ok(Mapped(MappedBytes::Map(map)))
+        file.seek(SeekFrom::Start(result.range.start)).map_err(|source| StoreError::Backend {
+            action: "read",
+            path: self.full(path),
+            source: Box::new(source),
+        })?;
+        let length = result.range.end - result.range.start;
+        Ok(StoreReader::file(std::io::Read::take(file, length)))
     }
 
     /// Writes a whole file, replacing what was there.
@@ -304,6 +354,7 @@ impl Store {
     /// # Errors
     /// When it cannot be written.
     pub fn put(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.writable(path)?;
         let key = self.key(path)?;
         runtime()
             .block_on(self.inner.put(&key, bytes.into()))
@@ -311,38 +362,53 @@ impl Store {
             .map_err(|source| self.error("write", path, source))
     }
 
-    /// Writes a whole file unless there is one; says whether this call wrote it.
+    /// Writes a whole file unless there is one; says whether this call wrote it. (Where the very
+    /// bytes stand there, it did: the answer to a first request may have been lost.)
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written, or the storage cannot do this.
     pub fn put_if_absent(&self, path: &str, bytes: Bytes) -> Result<bool, StoreError> {
+        self.writable(path)?;
         let key = self.key(path)?;
-        let put = self.inner.put_opts(&key, PutPayload::from(bytes), PutMode::Create.into());
+        let payload = PutPayload::from(bytes.clone());
+        let put = self.inner.put_opts(&key, payload, PutMode::Create.into());
         match runtime().block_on(put) {
             Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => Ok(self.is_remote() && self.read(path)? == bytes),
+            Err(object_store::Error::NotImplemented { .. }) => {
+                Err(StoreError::NoConditionalPut { path: self.full(path) })
+            }
             Err(source) => Err(self.error("write", path, source)),
         }
+    }
+
+    /// Makes sure that [`Store::put_if_absent`] does what it says: some servers that speak S3 take
+    /// no notice of the condition, and tasks would overwrite each other's commits.
+    ///
+    /// # Errors
+    /// When the storage overwrites, or cannot be written to at all.
+    pub fn check_commits(&self) -> Result<(), StoreError> {
+        if !self.is_remote() {
+            return Ok(());
+        }
+        let path = format!("work/.commits-{}", std::process::id());
+        let lost = self.put_if_absent(&path, Bytes::from_static(b"1"))?
+            && self.put_if_absent(&path, Bytes::from_static(b"2"))?;
+        self.delete(&path)?;
+        if lost { Err(StoreError::NoConditionalPut { path: self.full("") }) } else { Ok(()) }
     }
 
     /// Starts a file that appears at `path` when [`StoreWriter::finish`] is called.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When files cannot be written here.
     pub fn writer(&self, path: &str) -> Result<StoreWriter, StoreError> {
-        let key = self.key(path)?;
-        let upload = runtime()
-            .block_on(self.inner.put_multipart(&key))
-            .map_err(|source| self.error("write", path, source))?;
-        Ok(StoreWriter {
-            upload,
-            path: path.to_owned(),
-            full: self.full(path),
-            buffer: Vec::with_capacity(64 << 10),
-            bytes: 0,
-            hash: Xxh3::new(),
-            finished: false,
-        })
+        self.writable(path)?;
+        self.key(path)?;
+        Ok(StoreWriter::new(self, path))
     }
 
     /// Removes a file; a missing one is no error.
@@ -350,6 +416,7 @@ impl Store {
     /// # Errors
     /// When it cannot be removed.
     pub fn delete(&self, path: &str) -> Result<(), StoreError> {
+        self.writable(path)?;
         let key = self.key(path)?;
         match runtime().block_on(self.inner.delete(&key)) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -362,198 +429,39 @@ impl Store {
     /// # Errors
     /// When something cannot be removed.
     pub fn delete_below(&self, prefix: &str) -> Result<(), StoreError> {
-        match std::fs::remove_dir_all(self.root.join(prefix)) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(StoreError::Backend {
-                action: "delete",
-                path: self.full(prefix),
-                source: Box::new(source),
-            }),
+        self.writable(prefix)?;
+        if let Some(folder) = self.root.folder() {
+            return local::delete_below(&folder.join(prefix)).map_err(|source| {
+                StoreError::Backend {
+                    action: "delete",
+                    path: self.full(prefix),
+                    source: Box::new(source),
+                }
+            });
+        }
+        let key = self.key(prefix)?;
+        let found = self.inner.list((!key.is_root()).then_some(&key));
+        let found = found.map_ok(|meta| meta.location).boxed();
+        let deleted = self.inner.delete_stream(found).try_for_each(|_| std::future::ready(Ok(())));
+        match runtime().block_on(deleted) {
+            // Somebody else was faster.
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(self.error("delete", prefix, source)),
         }
     }
 
     /// Removes what writers that were killed left below `prefix`: staged files that no listing shows.
+    /// Object stores remove uploads that were never completed by a rule of the bucket.
     ///
     /// # Errors
     /// When a folder cannot be read or a file not removed.
     pub fn sweep(&self, prefix: &str) -> Result<(), StoreError> {
-        let backend = |source: io::Error| StoreError::Backend {
+        let Some(folder) = self.root.folder() else { return Ok(()) };
+        local::sweep(&folder.join(prefix)).map_err(|source| StoreError::Backend {
             action: "sweep",
             path: self.full(prefix),
             source: Box::new(source),
-        };
-        let mut folders = vec![self.root.join(prefix)];
-        while let Some(folder) = folders.pop() {
-            let entries = match std::fs::read_dir(&folder) {
-                Ok(entries) => entries,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(backend(error)),
-            };
-            for entry in entries {
-                let entry = entry.map_err(backend)?;
-                if entry.file_type().map_err(backend)?.is_dir() {
-                    folders.push(entry.path());
-                } else if is_staged(&entry.file_name().to_string_lossy()) {
-                    std::fs::remove_file(entry.path()).map_err(backend)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The names `object_store` gives to files it has not yet moved into place: `name#7`.
-fn is_staged(name: &str) -> bool {
-    name.rsplit_once('#').is_some_and(|(_, attempt)| {
-        !attempt.is_empty() && attempt.bytes().all(|b| b.is_ascii_digit())
-    })
-}
-
-enum ReadFrom {
-    Nothing,
-    File(io::Take<File>),
-    Stream {
-        stream: futures_util::stream::BoxStream<'static, object_store::Result<Bytes>>,
-        chunk: Bytes,
-    },
-}
-
-/// Bytes of a stored file, in order.
-pub struct StoreReader {
-    source: ReadFrom,
-}
-
-impl Read for StoreReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.source {
-            ReadFrom::Nothing => Ok(0),
-            ReadFrom::File(file) => file.read(buffer),
-            ReadFrom::Stream { stream, chunk } => {
-                while chunk.is_empty() {
-                    match runtime().block_on(stream.try_next()) {
-                        Ok(Some(next)) => *chunk = next,
-                        Ok(None) => return Ok(0),
-                        Err(error) => return Err(io::Error::other(error)),
-                    }
-                }
-                let taken = chunk.split_to(chunk.len().min(buffer.len()));
-                buffer[..taken.len()].copy_from_slice(&taken);
-                Ok(taken.len())
-            }
-        }
-    }
-}
-
-enum MappedBytes {
-    Map(memmap2::Mmap),
-    Read(Bytes),
-}
-
-/// A file's bytes, mapped where the storage allows it.
-pub struct Mapped(MappedBytes);
-
-impl Deref for Mapped {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match &self.0 {
-            MappedBytes::Map(map) => map,
-            MappedBytes::Read(bytes) => bytes,
-        }
-    }
-}
-
-impl AsRef<[u8]> for Mapped {
-    fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
-/// What a finished write left at the store.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Written {
-    /// Path below the store's root.
-    pub path: String,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// xxh3-64 of the content, in hexadecimal.
-    pub xxh3: String,
-}
-
-/// A file being written; nothing is to be seen at its path before [`StoreWriter::finish`].
-pub struct StoreWriter {
-    upload: Box<dyn MultipartUpload>,
-    path: String,
-    full: String,
-    buffer: Vec<u8>,
-    bytes: u64,
-    hash: Xxh3,
-    finished: bool,
-}
-
-impl StoreWriter {
-    /// Bytes written so far: where the next one will lie.
-    #[must_use]
-    pub fn position(&self) -> u64 {
-        self.bytes
-    }
-
-    fn flush_part(&mut self) -> Result<(), StoreError> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let part = std::mem::replace(&mut self.buffer, Vec::with_capacity(PART_BYTES));
-        let upload = self.upload.put_part(PutPayload::from(part));
-        runtime().block_on(upload).map_err(|source| StoreError::Backend {
-            action: "write",
-            path: self.full.clone(),
-            source: Box::new(source),
         })
-    }
-
-    /// Makes the file visible at its path, whole.
-    ///
-    /// # Errors
-    /// When the last bytes cannot be written or the file not moved into place.
-    pub fn finish(mut self) -> Result<Written, StoreError> {
-        self.flush_part()?;
-        runtime().block_on(self.upload.complete()).map_err(|source| StoreError::Backend {
-            action: "commit",
-            path: self.full.clone(),
-            source: Box::new(source),
-        })?;
-        self.finished = true;
-        Ok(Written {
-            path: std::mem::take(&mut self.path),
-            bytes: self.bytes,
-            xxh3: format!("{:016x}", self.hash.digest()),
-        })
-    }
-}
-
-impl Write for StoreWriter {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(data);
-        self.hash.update(data);
-        self.bytes += data.len() as u64;
-        if self.buffer.len() >= PART_BYTES {
-            self.flush_part().map_err(io::Error::other)?;
-        }
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for StoreWriter {
-    fn drop(&mut self) {
-        if !self.finished {
-            // The task failed; what was staged is garbage, and failing to remove it harms nobody.
-            let _ = runtime().block_on(self.upload.abort());
-        }
     }
 }
 

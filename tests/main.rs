@@ -16,6 +16,7 @@ mod index;
 mod joins;
 mod ledger;
 mod messages;
+mod objects;
 mod outcomes;
 mod plans;
 mod shards;

@@ -1,6 +1,6 @@
 //! `tamis export`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -8,7 +8,7 @@ use super::{OutputFormat, Usage, print, show};
 use crate::exec::summary::grouped;
 use crate::ledger::export;
 use crate::ledger::run::Run;
-use crate::store::Store;
+use crate::store::{Store, divided};
 
 #[derive(Args)]
 pub(super) struct Export {
@@ -29,16 +29,14 @@ pub(super) struct Export {
 impl Export {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let run = Run::open(&self.run)?;
-        let name = self.out.file_name().and_then(|name| name.to_str());
-        let Some(name) = name.filter(|_| !self.out.is_dir()) else {
+        let Some((folder, name)) = divided(&self.out).filter(|_| !self.out.is_dir()) else {
             let message = format!(
                 "--out {}: give the path of a file, such as scores/input.parquet",
                 self.out.display()
             );
             return Err(Usage(message).into());
         };
-        let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let out = Store::open(folder.unwrap_or(Path::new(".")))?;
+        let out = Store::open(folder)?;
         let done = export::export(&run, &self.columns, &out, name)?;
         match self.format {
             OutputFormat::Json => print(&show::json(&done)?),

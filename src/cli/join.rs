@@ -10,7 +10,7 @@ use super::{OutputFormat, Usage, print};
 use crate::exec::summary::grouped;
 use crate::ledger::attributes;
 use crate::ops::{JoinOn, JoinOp};
-use crate::store::Store;
+use crate::store::{Store, masked};
 
 #[derive(Args)]
 pub(super) struct Join {
@@ -47,8 +47,9 @@ enum On {
 
 impl Join {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let run = Store::open_existing(&self.run)
-            .with_context(|| format!("`{}` is not a run directory", self.run.display()))?;
+        let run = Store::open_existing(&self.run).with_context(|| {
+            format!("`{}` is not a run directory", masked(&self.run.display().to_string()))
+        })?;
         if run.list("ledger")?.is_empty() {
             let message = format!(
                 "`{}` has no ledger; run the pipeline first (`tamis run … --out {0}`)",

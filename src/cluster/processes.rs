@@ -41,7 +41,8 @@ impl Processes {
         let mut command = Command::new(&self.program);
         command
             .arg("task")
-            .args(["--plan".as_ref(), engine.store.root().as_os_str()])
+            .arg("--plan")
+            .arg(engine.store.root())
             .args(["--phase", &job.phase.to_string()])
             .args(["--index", &task.to_string()])
             .args(["--threads", &threads.to_string()])

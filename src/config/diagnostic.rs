@@ -7,6 +7,8 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
 };
 
+use crate::store::masked;
+
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -111,6 +113,8 @@ impl ConfigErrors {
         errors.sort_by_key(|error| (error.span.start, error.span.end));
         errors.dedup();
         let path = path.display().to_string();
+        // Reports show lines of the file; a credential in one must not get there.
+        let text = masked(text);
         let summary = match errors.as_slice() {
             [one] => one.message.clone(),
             many => format!("{} mistakes", many.len()),
@@ -118,7 +122,7 @@ impl ConfigErrors {
         let errors = errors
             .into_iter()
             .map(|error| Located {
-                source: (!text.is_empty()).then(|| NamedSource::new(&path, text.to_owned())),
+                source: (!text.is_empty()).then(|| NamedSource::new(&path, text.clone())),
                 error,
             })
             .collect();

@@ -19,6 +19,7 @@ use super::tokens::Tokens;
 use super::train::TrainConfig;
 use super::{ConfigError, ConfigErrors, Pipeline, SourceText, overrides, preset};
 use crate::ops::{self, OPS};
+use crate::store::resolved;
 
 /// The keys of a pipeline file that are plain values.
 #[derive(Deserialize)]
@@ -106,7 +107,7 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
     let mut tokens = single::<Tokens>(tables.remove("tokens"), "tokens", &mut errors);
     let train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
     if let Some(tokens) = &mut tokens {
-        tokens.value.tokenizer = base.join(&tokens.value.tokenizer);
+        tokens.value.tokenizer = resolved(base, &tokens.value.tokenizer);
         check_tokens(tokens, &mut errors);
     }
     if let (Some(train), None) = (&train, &tokens) {

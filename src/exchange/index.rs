@@ -111,7 +111,7 @@ impl Version {
         let wanted = Self::empty(op, settings.clone());
         if (found.format, &found.op, &found.settings) != (FORMAT, &wanted.op, &wanted.settings) {
             return Err(IndexError::Other {
-                path: store.root().display().to_string(),
+                path: store.root().to_string(),
                 found: found.making(),
                 wanted: wanted.making(),
             });
@@ -142,6 +142,6 @@ impl Version {
         if store.put_if_absent(&path, Bytes::from(bytes))? {
             return Ok(());
         }
-        Err(IndexError::Overtaken { path: store.root().display().to_string() })
+        Err(IndexError::Overtaken { path: store.root().to_string() })
     }
 }

@@ -96,6 +96,7 @@ pub fn run(
 ) -> Result<Summary, ExecError> {
     let start = Instant::now();
     let (store, plan) = (&engine.store, &engine.plan);
+    store.check_commits()?;
     clear_stale(store, plan, options.fresh)?;
     let last = match options.until {
         Until::Documents => plan.final_phase(),

@@ -26,7 +26,7 @@ pub(super) fn table(
     let (Some(table), Some(piece), Some(op)) = (table, piece, engine.join_op(stage)) else {
         return Ok(Vec::new());
     };
-    let store = Store::open_existing(&table.root)?;
+    let store = Store::open_existing(&table.root)?.for_input();
     let entry = store.entry(&piece.file)?;
     if entry.size != piece.size {
         let detail = format!("it had {} bytes, now it has {}", piece.size, entry.size);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ExecError;
 use super::counters::Counters;
 use crate::plan::{Phase, PlanError};
-use crate::store::{Store, Written};
+use crate::store::{Store, StoreError, Written};
 
 /// What kind of file a task wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,11 +85,13 @@ impl Manifest {
         task: u32,
     ) -> Result<Option<Self>, ExecError> {
         let path = path(phase, index, task);
-        if !store.exists(&path)? {
-            return Ok(None);
-        }
-        let manifest = serde_json::from_slice(&store.read(&path)?)
-            .map_err(|source| PlanError::Format { path, source })?;
+        let bytes = match store.read(&path) {
+            Ok(bytes) => bytes,
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let manifest =
+            serde_json::from_slice(&bytes).map_err(|source| PlanError::Format { path, source })?;
         Ok(Some(manifest))
     }
 

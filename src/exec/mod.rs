@@ -116,10 +116,13 @@ impl ExecError {
             | Self::Read(ReadError::Store(error))
             | Self::Exchange(ExchangeError::Store(error))
             | Self::Index(IndexError::Store(error)) => error.retryable(),
-            Self::Index(IndexError::Overtaken { .. })
-            | Self::Read(ReadError::Io { .. })
-            | Self::Exchange(ExchangeError::Io { .. })
-            | Self::Process(_) => true,
+            Self::Read(ReadError::Io { source, .. })
+            | Self::Exchange(ExchangeError::Io { source, .. }) => {
+                // What a reader of a remote file says.
+                let stored = source.get_ref().and_then(|error| error.downcast_ref::<StoreError>());
+                stored.is_none_or(StoreError::retryable)
+            }
+            Self::Index(IndexError::Overtaken { .. }) | Self::Process(_) => true,
             Self::Task { retryable, .. } => *retryable,
             _ => false,
         }

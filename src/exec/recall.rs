@@ -83,7 +83,7 @@ pub(super) fn publish(store: &Store, plan: &Plan) -> Result<(), ExecError> {
             continue;
         }
         if latest != index.version {
-            let path = index.root.display().to_string();
+            let path = index.root.to_string();
             return Err(crate::exchange::IndexError::Overtaken { path }.into());
         }
         let mut pieces = Vec::new();

@@ -34,7 +34,7 @@ impl<'a> Records<'a> {
         Ok(Self {
             engine,
             split,
-            store: Store::open_existing(&source.root)?,
+            store: Store::open_existing(&source.root)?.for_input(),
             builder: BatchBuilder::new(&source.name, plan.metadata.len(), batch_bytes, split.limit),
             reader: None,
             next_piece: 0,

@@ -6,7 +6,7 @@ use super::table::Table;
 use super::{LedgerError, attributes};
 use crate::exec::summary::Summary;
 use crate::plan::{Plan, PlanError};
-use crate::store::{Store, StoreError};
+use crate::store::{Location, Scheme, Store, StoreError};
 
 /// A run directory with a ledger.
 pub struct Run {
@@ -30,10 +30,12 @@ impl Run {
                 "`{shown}` is a file; give the directory of a run, such as `runs/quickstart`"
             )));
         }
-        let store = Store::open_existing(path).map_err(|_| {
-            LedgerError::Question(format!(
+        let location = Location::of(path)?;
+        let store = Store::open_existing(&location).map_err(|error| match location.scheme() {
+            Scheme::Local => LedgerError::Question(format!(
                 "there is no directory `{shown}`; give the one that `tamis run` wrote, such as `runs/quickstart`"
-            ))
+            )),
+            _ => error.into(),
         })?;
         let plan = Plan::load(&store).map_err(|error| match error {
             PlanError::Store(StoreError::NotFound { .. }) => LedgerError::Question(format!(

@@ -1,5 +1,6 @@
 //! Models that ops score with, and the loader that reads each file once a process.
 
+mod copy;
 pub mod fasttext;
 pub(crate) mod list;
 
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
 
 use self::fasttext::{FastText, FastTextError};
-use crate::store::{Store, StoreError, StoreReader};
+use crate::store::{Scheme, Store, StoreError, StoreReader, divided, masked};
 use crate::tokens::tokenizer::{Tokenizer, TokenizerError};
 
 /// A file an op needs could not be used.
@@ -70,15 +71,21 @@ pub enum AssetError {
     },
 }
 
-/// The folder of an asset file and its name there.
-fn locate(path: &Path) -> Result<(Store, &str), AssetError> {
-    let not_a_file = || AssetError::NotAFile { path: path.to_owned() };
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_a_file)?;
-    let parent =
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let store = Store::open_existing(parent)
-        .map_err(|source| AssetError::Read { path: path.to_owned(), source })?;
-    Ok((store, name))
+/// The folder of an asset file and its name there; of one at a URL, its copy on this machine.
+fn locate(path: &Path) -> Result<(Store, String), AssetError> {
+    let failed = |source| AssetError::Read { path: shown(path), source };
+    let not_a_file = || AssetError::NotAFile { path: shown(path) };
+    let (folder, name) = divided(path).ok_or_else(not_a_file)?;
+    let store = Store::open_existing(folder).map_err(failed)?;
+    if store.root().scheme() == Scheme::Local {
+        return Ok((store, name.to_owned()));
+    }
+    copy::local(&store, name).map_err(failed)
+}
+
+/// A path for messages, without what may be secret in it.
+fn shown(path: &Path) -> PathBuf {
+    path.to_str().map_or_else(|| path.to_owned(), |text| masked(text).into())
 }
 
 /// The bytes of an asset file.
@@ -87,13 +94,13 @@ fn locate(path: &Path) -> Result<(Store, &str), AssetError> {
 /// When the file cannot be read.
 pub fn read_asset(path: &Path) -> Result<Bytes, AssetError> {
     let (store, name) = locate(path)?;
-    store.read(name).map_err(|source| AssetError::Read { path: path.to_owned(), source })
+    store.read(&name).map_err(|source| AssetError::Read { path: path.to_owned(), source })
 }
 
 /// The bytes of an asset file as a stream.
 fn open_asset(path: &Path) -> Result<StoreReader, AssetError> {
     let (store, name) = locate(path)?;
-    let open = || store.reader(name, 0..store.entry(name)?.size);
+    let open = || store.reader(&name, 0..store.entry(&name)?.size);
     open().map_err(|source| AssetError::Read { path: path.to_owned(), source })
 }
 

@@ -16,6 +16,7 @@ use super::{
 use crate::config::diagnostic::nearest;
 use crate::document::{Reason, Signal, SignalType};
 use crate::model::{read_asset, shipped_in};
+use crate::store::resolved;
 use crate::text::python::is_word;
 
 /// Drops documents with a word of a list of bad words.
@@ -133,7 +134,7 @@ impl Settings for C4Badwords {
     fn resolve_paths(&mut self, base: &Path) {
         // Without a list the shipped one is meant; where there is none, `build` says so.
         self.list = match self.list.take() {
-            Some(path) => Some(base.join(path)),
+            Some(path) => Some(resolved(base, path)),
             None => self.name().ok().and_then(|name| shipped_in("badwords", name).ok()),
         };
     }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::document::{Reason, Signal, SignalColumn, SignalType, SignalValue};
 use crate::exchange::KEY_BYTES;
+use crate::store::resolved;
 use crate::text::WordKind;
 
 /// Drops every document whose text (or URL, or anything SQL can name) another document already has.
@@ -101,7 +102,7 @@ impl Settings for ExactDedup {
     }
 
     fn resolve_paths(&mut self, base: &Path) {
-        self.index = self.index.take().map(|index| base.join(index).display().to_string());
+        self.index = self.index.take().map(|index| resolved(base, index).display().to_string());
     }
 
     fn alarm(&self) -> Option<f64> {

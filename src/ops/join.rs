@@ -15,6 +15,7 @@ use crate::document::{Batch, Reason, Signal};
 use crate::exchange::KEY_BYTES;
 use crate::plan::inputs;
 use crate::read;
+use crate::store::resolved;
 
 /// Joins columns of external Parquet files to the documents, as signals for the stages behind.
 ///
@@ -213,7 +214,7 @@ impl Settings for Join {
     }
 
     fn resolve_paths(&mut self, base: &Path) {
-        self.path = base.join(&self.path).display().to_string();
+        self.path = resolved(base, &self.path).display().to_string();
     }
 
     fn table(&self) -> Option<PathBuf> {

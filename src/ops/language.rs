@@ -15,6 +15,7 @@ use crate::config::diagnostic::nearest;
 use crate::document::{Reason, Signal, SignalType, SignalValue};
 use crate::model::fasttext::{FastText, Prediction, Scratch};
 use crate::model::shipped;
+use crate::store::resolved;
 
 /// Identifies the language of each document with a fastText model and keeps the wanted ones.
 ///
@@ -151,7 +152,7 @@ impl Settings for Language {
     fn resolve_paths(&mut self, base: &Path) {
         // Without a model the shipped one is meant; where there is none, `build` says so.
         self.model = match self.model.take() {
-            Some(path) => Some(base.join(path)),
+            Some(path) => Some(resolved(base, path)),
             None => shipped("lid.176.ftz").ok(),
         };
     }

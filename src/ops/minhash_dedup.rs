@@ -25,6 +25,7 @@ use super::{
     Step, Target,
 };
 use crate::document::{Reason, Signal, SignalColumn, SignalType, SignalValue};
+use crate::store::resolved;
 
 /// Drops near duplicates: documents that share most of their word 5-grams with one that is kept.
 ///
@@ -264,7 +265,7 @@ impl Settings for MinhashDedup {
     }
 
     fn resolve_paths(&mut self, base: &Path) {
-        self.index = self.index.take().map(|index| base.join(index).display().to_string());
+        self.index = self.index.take().map(|index| resolved(base, index).display().to_string());
     }
 
     fn alarm(&self) -> Option<f64> {

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::document::{Reason, Signal, SignalType};
 use crate::model::list::entries;
+use crate::store::resolved;
 use crate::text::word_set::{WordSet, fold};
 use crate::text::{Analysis, WordKind};
 
@@ -138,7 +139,7 @@ impl Settings for StopWords {
     }
 
     fn resolve_paths(&mut self, base: &Path) {
-        self.file = self.file.take().map(|path| base.join(path));
+        self.file = self.file.take().map(|path| resolved(base, path));
     }
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {

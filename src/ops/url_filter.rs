@@ -16,6 +16,7 @@ use super::{
 };
 use crate::document::{Reason, Signal, SignalType, SignalValue};
 use crate::model::AssetError;
+use crate::store::resolved;
 use crate::text::word_set::{WordSet, fold};
 use address::Address;
 use lists::{Domains, Urls, Words};
@@ -162,7 +163,7 @@ impl Settings for UrlFilter {
         ];
         for (inside, paths) in lists {
             for path in paths {
-                *path = base.join(&path);
+                *path = resolved(base, &*path);
                 if !inside.is_empty() && path.is_dir() {
                     // A folder of UT1.
                     path.push(inside);

@@ -4,14 +4,12 @@ use std::path::{Component, Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use crate::store::{Entry, Store, StoreError};
+use crate::store::{Entry, Location, Scheme, Store, StoreError, resolved};
 
 /// The files of one source below their common folder.
 pub struct Inputs {
-    /// Where they lie.
-    pub store: Store,
     /// The folder.
-    pub root: PathBuf,
+    pub store: Store,
     /// The files, sorted by their path below the folder.
     pub files: Vec<Entry>,
 }
@@ -33,13 +31,17 @@ pub enum InputError {
         /// As written.
         path: String,
         /// The folder it starts from.
-        below: PathBuf,
+        below: String,
     },
-    /// Object stores are not built yet.
-    #[error("`{path}`: only local files can be read so far")]
-    Remote {
+    /// Files of one source have paths below one root.
+    #[error(
+        "`{path}` and `{other}` lie in different places; give each bucket, host and machine a source of its own"
+    )]
+    Mixed {
         /// As written.
         path: String,
+        /// As written.
+        other: String,
     },
     /// The storage failed.
     #[error(transparent)]
@@ -53,52 +55,103 @@ const OPTIONS: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// Finds the files of `paths`, which are relative to `base`. The result does not depend on where
-/// the tree lies: the root is the deepest folder that all the paths share before their first
+/// A path or URL, divided at its first wildcard.
+struct Glob {
+    /// As written.
+    path: String,
+    /// `s3://bucket`; empty for this machine.
+    bucket: String,
+    /// The folder before the first wildcard.
+    fixed: PathBuf,
+    /// The rest, as a pattern.
+    pattern: String,
+    /// The rest of a URL without wildcards: it need not be searched for.
+    name: Option<String>,
+}
+
+impl Glob {
+    fn new(base: &Path, path: &str) -> Result<Self, InputError> {
+        let location = Location::of(path)?;
+        let (bucket, below) = match location.folder() {
+            Some(folder) => ("", resolved(base, folder)),
+            None => location.divided(),
+        };
+        let (fixed, pattern, name) = split_fixed(&normalise(&below));
+        if location.scheme() == Scheme::Http && name.is_none() {
+            return Err(StoreError::NoListing { path: path.to_owned() }.into());
+        }
+        let name = name.filter(|_| !bucket.is_empty());
+        Ok(Self { path: path.to_owned(), bucket: bucket.to_owned(), fixed, pattern, name })
+    }
+
+    /// The files that match.
+    fn files(&self, store: &Store, root: &Path) -> Result<Vec<Entry>, InputError> {
+        let below = self.fixed.strip_prefix(root).unwrap_or(Path::new(""));
+        let below = below.to_string_lossy().replace('\\', "/");
+        let no_match =
+            || InputError::NoMatch { path: self.path.clone(), below: store.root().join(&below) };
+        let inside = |rest: &str| {
+            if below.is_empty() { rest.to_owned() } else { format!("{below}/{rest}") }
+        };
+        let found = if let Some(name) = &self.name {
+            store.entry(&inside(name)).map(|entry| vec![entry])
+        } else {
+            let full = if below.is_empty() {
+                self.pattern.clone()
+            } else {
+                format!("{}/{}", Pattern::escape(&below), self.pattern)
+            };
+            let matcher = Pattern::new(&full).map_err(|error| InputError::Glob {
+                path: self.path.clone(),
+                reason: error.to_string(),
+            })?;
+            store.list(&below).map(|listed| {
+                let matching = |entry: &Entry| matcher.matches_with(&entry.path, OPTIONS);
+                listed.into_iter().filter(matching).collect()
+            })
+        };
+        match found {
+            Ok(found) if found.is_empty() => Err(no_match()),
+            Err(StoreError::NotFound { .. }) => Err(no_match()),
+            found => Ok(found?),
+        }
+    }
+}
+
+/// Finds the files of `paths`, which are relative to `base` or URLs. The result does not depend on
+/// where the tree lies: the root is the deepest folder that all the paths share before their first
 /// wildcard.
 ///
 /// # Errors
-/// When a glob is malformed or matches nothing.
+/// When a glob is malformed or matches nothing, or files lie in different places.
 pub fn find(base: &Path, paths: &[String]) -> Result<Inputs, InputError> {
-    let mut globs = Vec::new();
-    for path in paths {
-        if path.contains("://") {
-            return Err(InputError::Remote { path: path.clone() });
+    let globs = paths.iter().map(|path| Glob::new(base, path)).collect::<Result<Vec<_>, _>>()?;
+    let mut root = globs.first().map(|glob| glob.fixed.clone()).unwrap_or_default();
+    let bucket = globs.first().map_or("", |glob| &glob.bucket);
+    for glob in &globs {
+        if glob.bucket != bucket {
+            let other = globs[0].path.clone();
+            return Err(InputError::Mixed { path: glob.path.clone(), other });
         }
-        globs.push(split_fixed(&normalise(&base.join(path))));
+        while !glob.fixed.starts_with(&root) && root.pop() {}
     }
-    let mut root = globs.first().map(|(fixed, _)| fixed.clone()).unwrap_or_default();
-    for (fixed, _) in &globs {
-        while !fixed.starts_with(&root) && root.pop() {}
-    }
-    let folder = if root.as_os_str().is_empty() { Path::new(".") } else { &root };
-    let store = Store::open_existing(folder).map_err(|_| {
-        let path = paths.first().cloned().unwrap_or_default();
-        InputError::NoMatch { path, below: root.clone() }
-    })?;
-    let root = store.root().to_owned();
+    let store = if bucket.is_empty() {
+        let folder = if root.as_os_str().is_empty() { Path::new(".") } else { &root };
+        Store::open_existing(folder).map_err(|_| InputError::NoMatch {
+            path: paths.first().cloned().unwrap_or_default(),
+            below: root.display().to_string(),
+        })?
+    } else {
+        Store::open_existing(format!("{bucket}{}", root.display()))?
+    };
     let mut files: Vec<Entry> = Vec::new();
-    for (path, (fixed, pattern)) in paths.iter().zip(&globs) {
-        let below = fixed.strip_prefix(folder).or_else(|_| fixed.strip_prefix(&root));
-        let below = below.unwrap_or(Path::new("")).to_string_lossy().replace('\\', "/");
-        let full = if below.is_empty() {
-            pattern.clone()
-        } else {
-            format!("{}/{pattern}", Pattern::escape(&below))
-        };
-        let matcher = Pattern::new(&full)
-            .map_err(|error| InputError::Glob { path: path.clone(), reason: error.to_string() })?;
-        let listed = store.list(&below)?;
-        let before = files.len();
-        files.extend(listed.into_iter().filter(|entry| matcher.matches_with(&entry.path, OPTIONS)));
-        if files.len() == before {
-            return Err(InputError::NoMatch { path: path.clone(), below: root.join(below) });
-        }
+    for glob in &globs {
+        files.extend(glob.files(&store, &root)?);
     }
     files.sort_by(|left, right| left.path.cmp(&right.path));
     // Globs may overlap; a file is read once.
     files.dedup_by(|left, right| left.path == right.path);
-    Ok(Inputs { store, root, files })
+    Ok(Inputs { store, files })
 }
 
 /// The path without `.` and with `..` taken back, as far as its text tells.
@@ -118,8 +171,9 @@ fn normalise(path: &Path) -> PathBuf {
     clean
 }
 
-/// The folders before the first wildcard, and the rest as a pattern.
-fn split_fixed(path: &Path) -> (PathBuf, String) {
+/// The folders before the first wildcard, the rest as a pattern, and as it is where it has no
+/// wildcard.
+fn split_fixed(path: &Path) -> (PathBuf, String, Option<String>) {
     let is_wild = |component: &Component<'_>| {
         component.as_os_str().to_string_lossy().contains(['*', '?', '['])
     };
@@ -133,7 +187,7 @@ fn split_fixed(path: &Path) -> (PathBuf, String) {
         .collect();
     let literal = !components.iter().any(is_wild);
     let rest = rest.join("/");
-    (fixed, if literal { Pattern::escape(&rest) } else { rest })
+    if literal { (fixed, Pattern::escape(&rest), Some(rest)) } else { (fixed, rest, None) }
 }
 
 #[cfg(test)]
@@ -167,6 +221,21 @@ mod tests {
         assert_eq!(found(base, &["a/*.jsonl", "b/*.jsonl"]), ["a/x.jsonl", "b/x.jsonl"]);
         assert_eq!(found(base, &["b/note.md"]), ["note.md"]);
         assert_eq!(found(&base.join("a"), &["../b/*.md", "../b/no*"]), ["note.md"]);
+    }
+
+    #[test]
+    fn urls_and_paths_do_not_mix() {
+        let find = |paths: [&str; 2]| {
+            find(Path::new("."), &paths.map(str::to_owned)).err().unwrap().to_string()
+        };
+        for paths in [["s3://b/x", "y"], ["s3://b/x", "s3://c/x"], ["https://a/x", "s3://a/x"]] {
+            let message = find(paths);
+            assert!(message.contains("different places"), "{message}");
+        }
+        let message = find(["https://host/a", "https://host/*.jsonl"]);
+        assert!(message.contains("name each file by its own URL"), "{message}");
+        let message = find(["https://me:hush@host/a", "b"]);
+        assert!(message.contains("password") && !message.contains("hush"), "{message}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Lowering: a pipeline to a plan.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::digest::{self, InputDigest};
 use super::{
@@ -18,7 +18,7 @@ use crate::model::{Assets, asset_hash};
 use crate::ops::{BuildContext, Columns, Condition, OpError, Step, Target};
 use crate::read::split::{Split, SplitPlanner};
 use crate::read::{Format, ReadError};
-use crate::store::Store;
+use crate::store::{Location, Store, is_url};
 
 /// Stored input bytes behind one part of a hash exchange of a large input. Parts are merged as
 /// streams, so that this bounds no memory: it keeps parts fewer than files.
@@ -149,7 +149,7 @@ pub fn lower(
     plan.phases = digest::phases(&plan, &parts, kinds);
     for (stage, config) in pipeline.stages.iter().enumerate() {
         let Some((root, settings)) = config.settings.index() else { continue };
-        plan.stages[stage].index = Some(index(&plan, stage, root, settings).map_err(|error| {
+        plan.stages[stage].index = Some(index(&plan, stage, &root, settings).map_err(|error| {
             let error = OpError::Setting { key: "index", reason: error.to_string() };
             LowerError::Config(pipeline.text.errors(vec![config.error(&error)]))
         })?);
@@ -170,7 +170,7 @@ pub fn lower(
 fn index(
     plan: &Plan,
     stage: usize,
-    root: PathBuf,
+    root: &Path,
     settings: serde_json::Value,
 ) -> Result<PlanIndex, IndexError> {
     let sends = |phase: &&Phase| match &phase.kind {
@@ -180,10 +180,11 @@ fn index(
     // What the stage is shown and how it looks at it name what the run adds.
     let segment =
         plan.phases.iter().find(sends).map_or(String::new(), |phase| phase.digest.clone());
-    let store = Store::open(&root)?;
+    let store = Store::open(root)?;
     let (version, found) = Version::latest(&store, &plan.stages[stage].op, &settings)?;
     let before = found.before(&segment);
     let pieces = before.iter().flat_map(|segment| segment.pieces.iter().cloned()).collect();
+    let root = store.root().clone();
     Ok(PlanIndex { root, settings, version, pieces, segment })
 }
 
@@ -196,7 +197,7 @@ pub fn without_input(pipeline: &Pipeline, assets: &Assets) -> Result<Plan, Lower
     check(pipeline, assets)?;
     let sources = pipeline.sources.iter().map(|source| PlanSource {
         name: source.name.clone(),
-        root: PathBuf::new(),
+        root: Location::default(),
         fields: source.fields(&metadata(pipeline)),
         files: 0,
         bytes: 0,
@@ -318,7 +319,7 @@ fn plan_input(
         splits.extend(planner.finish());
         sources.push(PlanSource {
             name: source.name.clone(),
-            root: found.root,
+            root: found.store.root().clone(),
             fields: source.fields(metadata),
             files: files.len() as u64,
             bytes: files.iter().map(|(file, _)| file.size).sum(),
@@ -349,7 +350,7 @@ fn table(stage: &Stage) -> Result<Option<PlanTable>, OpError> {
         planner.add(file, Format::Parquet).map_err(|error| wrong(error.to_string()))?;
     }
     let pieces = planner.finish().into_iter().flat_map(|split| split.pieces).collect();
-    Ok(Some(PlanTable { root: found.root, pieces, digest: hash.finish() }))
+    Ok(Some(PlanTable { root: found.store.root().clone(), pieces, digest: hash.finish() }))
 }
 
 fn indices(pipeline: &Pipeline, names: &[String]) -> Vec<u32> {
@@ -363,7 +364,10 @@ fn plan_tokens(pipeline: &Pipeline, assets: &Assets) -> Result<Option<PlanTokens
     let end = tokenizer
         .end_of_document(tokens.end_of_document.as_deref())
         .map_err(|error| error.to_string())?;
-    let path = std::path::absolute(&tokens.tokenizer).unwrap_or_else(|_| tokens.tokenizer.clone());
+    let path = match tokens.tokenizer.to_str() {
+        Some(text) if is_url(text) => tokens.tokenizer.clone(),
+        _ => std::path::absolute(&tokens.tokenizer).unwrap_or_else(|_| tokens.tokenizer.clone()),
+    };
     Ok(Some(PlanTokens {
         tokenizer: path,
         vocab_size: tokenizer.vocab_size(),

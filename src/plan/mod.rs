@@ -26,7 +26,7 @@ use crate::exchange::{self, Cuts};
 use crate::ops::{self, AnySettings, OpError};
 use crate::read::split::Split;
 use crate::read::{Fields, Piece};
-use crate::store::{Store, StoreError};
+use crate::store::{Location, Store, StoreError};
 
 /// Splits in one file of the plan: what a task has to read to find its own.
 const SPLITS_A_FILE: usize = 1024;
@@ -75,7 +75,7 @@ pub struct PlanSource {
     /// Name.
     pub name: String,
     /// Folder below which its files lie.
-    pub root: PathBuf,
+    pub root: Location,
     /// What to take from each record.
     pub fields: Fields,
     /// Number of files.
@@ -131,7 +131,7 @@ impl PlanStage {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlanTable {
     /// Folder below which its files lie.
-    pub root: PathBuf,
+    pub root: Location,
     /// What its tasks read, one piece each.
     pub pieces: Vec<Piece>,
     /// Hash of the files' names, sizes and tags.
@@ -142,7 +142,7 @@ pub struct PlanTable {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlanIndex {
     /// Its folder.
-    pub root: PathBuf,
+    pub root: Location,
     /// Settings that all runs with it share.
     pub settings: serde_json::Value,
     /// Number of the version that the run saw.

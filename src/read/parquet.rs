@@ -329,14 +329,17 @@ impl Chunks {
             .collect();
         leaves.sort_unstable();
         leaves.dedup();
-        let mut chunks = Vec::with_capacity(leaves.len());
-        for leaf in leaves {
-            // The footer was found sane, so this neither panics nor leaves the file.
-            let (start, length) = group.column(leaf).byte_range();
-            let bytes = store.read_range(&piece.file, start..start + length)?;
-            chunks.push((start, bytes));
-        }
-        Ok(Self { size: piece.size, chunks })
+        let ranges: Vec<_> = leaves
+            .into_iter()
+            .map(|leaf| {
+                // The footer was found sane, so this neither panics nor leaves the file.
+                let (start, length) = group.column(leaf).byte_range();
+                start..start + length
+            })
+            .collect();
+        let chunks = store.read_ranges(&piece.file, &ranges)?;
+        let starts = ranges.iter().map(|range| range.start);
+        Ok(Self { size: piece.size, chunks: starts.zip(chunks).collect() })
     }
 }
 

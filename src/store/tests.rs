@@ -1,3 +1,5 @@
+use std::io::{Read, Write};
+
 use super::*;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -36,6 +38,7 @@ fn a_dropped_writer_and_a_sweep_leave_nothing() {
     let mut writer = store.writer("out/part").unwrap();
     writer.write_all(b"never").unwrap();
     drop(writer);
+    std::fs::create_dir_all(folder.path().join("out")).unwrap();
     std::fs::write(folder.path().join("out/left#3"), b"killed").unwrap();
     store.sweep("").unwrap();
     assert_eq!(std::fs::read_dir(folder.path().join("out")).unwrap().count(), 0);

@@ -13,6 +13,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
+"$here/../objects/setup.sh" || echo "NOTE: no moto; the tests of object stores are SKIPPED" >&2
 venv=${TAMIS_READERS:-$HOME/.cache/tamis/readers}
 stamp="$venv/.ready-1"
 if [ -e "$stamp" ]; then
