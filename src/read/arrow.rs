@@ -147,8 +147,13 @@ impl ArrowReader {
                 let ranges = ranges.unwrap_or(Err(reasons::CORRUPT));
                 let body = match ranges {
                     Ok(ranges) => frames.body(head.body, &ranges)?,
-                    Err(_) => frames.skip(head.body)?.and(Err(reasons::CORRUPT)),
+                    Err(_) => frames.skip(head.body)?.and(Err(reasons::TOO_LARGE)),
                 };
+                if let Err(reason) = body
+                    && reason != reasons::TOO_LARGE
+                {
+                    return Ok(Err(reason));
+                }
                 let read = body.is_ok_and(|body| {
                     let dictionaries = &mut self.dictionaries;
                     let decoded = caught(|| {

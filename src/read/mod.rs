@@ -7,6 +7,7 @@
 
 pub mod batch;
 mod arrow;
+#[allow(dead_code, reason = "the reader of web archives uses the rest")]
 mod charset;
 mod csv;
 mod decompress;
@@ -56,6 +57,8 @@ pub mod reasons {
     pub const MALFORMED_CSV: Reason = Reason::new("malformed-csv");
     /// The CSV record has more or fewer fields than the header.
     pub const RAGGED_ROW: Reason = Reason::new("ragged-row");
+    /// The character set is one that nobody can decode safely.
+    pub const UNSUPPORTED_CHARSET: Reason = Reason::new("unsupported-charset");
     /// The compressed stream ends too early; all after it is lost.
     pub const TRUNCATED: Reason = Reason::new("truncated");
     /// The compressed or columnar data is damaged; the remainder cannot be read.
@@ -70,6 +73,7 @@ pub mod reasons {
         TOO_LARGE,
         MALFORMED_CSV,
         RAGGED_ROW,
+        UNSUPPORTED_CHARSET,
         TRUNCATED,
         CORRUPT,
     ];
