@@ -42,8 +42,7 @@ impl RecordReader for HtmlReader {
         let position = content.position();
         match read_all(&mut content, MAX_DOCUMENT_BYTES)? {
             Ok(bytes) => {
-                let markup =
-                    if bytes.starts_with(b"<?xml") { Markup::Xml } else { Markup::Html };
+                let markup = if bytes.starts_with(b"<?xml") { Markup::Xml } else { Markup::Html };
                 match charset::decode(&bytes, None, markup, None) {
                     Ok(page) => {
                         let value = |field: &String| (field == "charset").then_some(page.charset);

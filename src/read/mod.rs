@@ -5,8 +5,8 @@
 //! the ledger holds. A record that is not a document is `failed(<reason>)`; a remainder of a file
 //! that cannot be read is one `failed` row; only storage errors end the task.
 
-pub mod batch;
 mod arrow;
+pub mod batch;
 #[allow(dead_code, reason = "the reader of web archives uses the rest")]
 mod charset;
 mod csv;
@@ -31,8 +31,8 @@ use serde::{Deserialize, Serialize};
 use crate::document::Reason;
 use crate::store::{Store, StoreError};
 
-pub use batch::BatchBuilder;
 pub use arrow::record_batches;
+pub use batch::BatchBuilder;
 pub use decompress::Compression;
 pub use format::{Format, Layout, Quote};
 pub(crate) use jsonl::json_lines;

@@ -73,7 +73,8 @@ impl Frames {
                 blocks.extend_from_slice(owned);
             }
         }
-        let file = File { store: store.clone(), piece: piece.clone(), blocks: blocks.into(), at: 0 };
+        let file =
+            File { store: store.clone(), piece: piece.clone(), blocks: blocks.into(), at: 0 };
         Ok(Some((Self::File(file), Some(footer))))
     }
 
@@ -105,12 +106,10 @@ impl Frames {
             let place = range.start as usize..range.end as usize;
             let out = &mut buffer.as_slice_mut()[place];
             let read = match self {
-                Self::Stream(stream) => {
-                    match stream.skip(range.start - at)? {
-                        Ok(()) => stream.fill(out)?,
-                        lost => lost,
-                    }
-                }
+                Self::Stream(stream) => match stream.skip(range.start - at)? {
+                    Ok(()) => stream.fill(out)?,
+                    lost => lost,
+                },
                 Self::File(_) if out.is_empty() => Ok(()),
                 Self::File(file) => {
                     let from = file.at + range.start;
@@ -325,7 +324,8 @@ fn read_footer(store: &Store, file: &str, size: u64) -> Result<Option<Footer>, R
     let bytes = Buffer::from_slice_ref(&store.read_range(file, start..end)?[..]);
     Ok(caught(|| {
         let footer = root_as_footer(&bytes).ok()?;
-        let schema = footer.schema().filter(|schema| schema.endianness().equals_to_target_endianness())?;
+        let schema =
+            footer.schema().filter(|schema| schema.endianness().equals_to_target_endianness())?;
         Some(Footer {
             schema: try_fb_to_schema(schema).ok()?,
             dictionaries: footer

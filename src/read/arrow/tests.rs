@@ -293,11 +293,8 @@ fn no_flipped_byte_panics_hangs_or_makes_up_rows() {
         numbered(0, 8),
     )]);
     let labels: DictionaryArray<Int32Type> = vec![Some("en"); 8].into_iter().collect();
-    let one = batch(vec![
-        ("text", numbered(0, 8)),
-        ("m", Arc::new(inner)),
-        ("label", Arc::new(labels)),
-    ]);
+    let one =
+        batch(vec![("text", numbered(0, 8)), ("m", Arc::new(inner)), ("label", Arc::new(labels))]);
     let two = [one.clone(), one.slice(2, 4)];
     assert_eq!(concat_batches(&one.schema(), &two).unwrap().num_rows(), 12);
     let mut forms = vec![stream_with(&two, None), file_with(&two, None)];
