@@ -42,7 +42,12 @@ fn batch() -> tamis::document::Batch {
     let store = Store::open_existing(folder).unwrap();
     let file = file.to_owned();
     let size = store.entry(&file).unwrap().size;
-    let fields = Fields { text: "text".into(), id: "id".into(), metadata: vec!["url".into()], layout: tamis::read::Layout::default() };
+    let fields = Fields {
+        text: "text".into(),
+        id: "id".into(),
+        metadata: vec!["url".into()],
+        layout: tamis::read::Layout::default(),
+    };
     let piece = Piece { file, size, part: Part::Whole };
     let mut builder = BatchBuilder::new("web", 1, usize::MAX, None);
     let mut reader = tamis::read::open(&store, Format::Jsonl, &fields, &piece).unwrap();

@@ -10,6 +10,7 @@
 mod bad_input;
 mod clusters;
 mod commands;
+mod corpora;
 mod dedup;
 mod dedup_quality;
 mod index;

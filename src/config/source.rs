@@ -104,7 +104,10 @@ impl Keep {
 
 /// What of a text file is a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase", expecting = "expected \"file\", \"line\" or { separator = \"…\" }")]
+#[serde(
+    rename_all = "lowercase",
+    expecting = "expected \"file\", \"line\" or { separator = \"…\" }"
+)]
 pub enum TextUnit {
     /// All of it.
     File,
@@ -226,7 +229,8 @@ impl Source {
         for (key, _, _, what) in keys.into_iter().filter(|(_, given, fits, _)| *given && !fits) {
             let message = format!("source `{name}`: `{key}` is for {what}, not for this format");
             errors.push(
-                ConfigError::new(message, spans.of(key)).help(format!("take `{key}` out, or change `format`")),
+                ConfigError::new(message, spans.of(key))
+                    .help(format!("take `{key}` out, or change `format`")),
             );
         }
         let mut wrong = |key: &str, what: &str, help: &str| {

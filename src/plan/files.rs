@@ -82,7 +82,8 @@ fn useless_key(source: &Located<Source>, files: &[(Entry, Format)]) -> Option<Co
         ("documents", source.documents.is_some() && !text, "text"),
     ];
     let (key, _, what) = keys.into_iter().find(|(_, useless, _)| *useless)?;
-    let message = format!("source `{}`: `{key}` is for {what}, and none of the files is", source.name);
+    let message =
+        format!("source `{}`: `{key}` is for {what}, and none of the files is", source.name);
     let help = format!("take `{key}` out, or set `format`");
     Some(ConfigError::new(message, source.spans.of(key)).help(help))
 }

@@ -25,8 +25,8 @@ use arrow::ipc::reader::{read_dictionary, read_record_batch};
 use arrow::ipc::{MessageHeader, root_as_message};
 
 use self::columns::{Block, Columns, Source};
-use self::frames::{Frames, Head, Next, is_known};
 pub use self::frames::record_batches;
+use self::frames::{Frames, Head, Next, is_known};
 use super::decompress::{changed, check_size, owns_whole};
 use super::parquet::caught;
 use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, reasons};
@@ -53,10 +53,22 @@ pub(super) struct ArrowReader {
 enum State {
     Between,
     /// All rows before `end` fail alike; nothing needs to be decoded to know that.
-    Same { end: u64, reason: Reason },
+    Same {
+        end: u64,
+        reason: Reason,
+    },
     /// The rows before `end` are lost together.
-    Lost { end: u64, reason: Reason },
-    Decoded { batch: RecordBatch, block: Block, first: usize, ready: usize, taken: usize },
+    Lost {
+        end: u64,
+        reason: Reason,
+    },
+    Decoded {
+        batch: RecordBatch,
+        block: Block,
+        first: usize,
+        ready: usize,
+        taken: usize,
+    },
 }
 
 impl ArrowReader {
@@ -78,8 +90,7 @@ impl ArrowReader {
         };
         if groups.is_some() || owns_whole(&piece.part) {
             let divided = || changed(piece, "it has other record batches".to_owned());
-            let (frames, footer) =
-                Frames::open(store, piece, groups)?.ok_or_else(divided)?;
+            let (frames, footer) = Frames::open(store, piece, groups)?.ok_or_else(divided)?;
             reader.columns = footer.map(|footer| Columns::new(&footer.schema, fields));
             reader.frames = Some(frames);
         }
@@ -95,7 +106,10 @@ impl ArrowReader {
                     self.frames = None;
                     // A file that has not even a schema is none.
                     let reason = reasons::CORRUPT;
-                    return Ok(self.columns.is_none().then_some(State::Lost { end: self.row, reason }));
+                    return Ok(self
+                        .columns
+                        .is_none()
+                        .then_some(State::Lost { end: self.row, reason }));
                 }
                 Next::Lost(reason) => {
                     self.frames = None;
@@ -147,8 +161,13 @@ impl ArrowReader {
                 let ranges = ranges.unwrap_or(Err(reasons::CORRUPT));
                 let body = match ranges {
                     Ok(ranges) => frames.body(head.body, &ranges)?,
-                    Err(_) => frames.skip(head.body)?.and(Err(reasons::CORRUPT)),
+                    Err(_) => frames.skip(head.body)?.and(Err(reasons::TOO_LARGE)),
                 };
+                if let Err(reason) = body
+                    && reason != reasons::TOO_LARGE
+                {
+                    return Ok(Err(reason));
+                }
                 let read = body.is_ok_and(|body| {
                     let dictionaries = &mut self.dictionaries;
                     let decoded = caught(|| {
@@ -292,7 +311,10 @@ impl RecordReader for ArrowReader {
 
 /// A schema of one column: the values of the dictionary with this number.
 fn values_schema(schema: &Schema, id: i64) -> Option<Schema> {
-    #[expect(deprecated, reason = "the reader of the crate knows dictionaries by this number alone")]
+    #[expect(
+        deprecated,
+        reason = "the reader of the crate knows dictionaries by this number alone"
+    )]
     let fields = schema.fields_with_dict_id(id);
     match fields.first()?.data_type() {
         DataType::Dictionary(_, values) => {

@@ -128,7 +128,9 @@ impl Layout {
 }
 
 /// What CSV fields that hold delimiters and newlines are quoted with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Quote {
     /// `"`.

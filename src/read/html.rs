@@ -6,7 +6,7 @@
 //! [`MAX_DOCUMENT_BYTES`] is `failed(too-large)` and never held in memory; one whose compression is
 //! cut off or damaged is one `failed` row.
 
-use super::charset;
+use super::charset::{self, Markup};
 use super::decompress::{Content, Want, check_size, owns_whole};
 use super::text::read_all;
 use super::{BatchBuilder, Fields, Piece, ReadError, RecordReader};
@@ -42,10 +42,15 @@ impl RecordReader for HtmlReader {
         let position = content.position();
         match read_all(&mut content, MAX_DOCUMENT_BYTES)? {
             Ok(bytes) => {
-                let (page, charset) = charset::decode(&bytes);
-                let value = |field: &String| (field == "charset").then_some(charset);
-                let metadata: Vec<_> = self.metadata.iter().map(value).collect();
-                batch.document(position, &page, None, &metadata);
+                let markup = if bytes.starts_with(b"<?xml") { Markup::Xml } else { Markup::Html };
+                match charset::decode(&bytes, None, markup, None) {
+                    Ok(page) => {
+                        let value = |field: &String| (field == "charset").then_some(page.charset);
+                        let metadata: Vec<_> = self.metadata.iter().map(value).collect();
+                        batch.document(position, &page.text, None, &metadata);
+                    }
+                    Err(reason) => batch.failed(position, reason),
+                }
             }
             Err(reason) => batch.failed(position, reason),
         }
@@ -77,7 +82,7 @@ mod tests {
         for packed in [page.as_bytes().to_vec(), gzip(page.as_bytes()), zstd(page.as_bytes())] {
             let row = one(&packed);
             assert_eq!(row.text.as_deref(), Ok(page));
-            assert_eq!(row.metadata, [None, Some("UTF-8".to_owned())]);
+            assert_eq!(row.metadata, [None, Some("utf-8".to_owned())]);
         }
         let row = one(b"<meta charset=iso-8859-1><p>caf\xe9 \x93x\x94");
         assert_eq!(row.text.as_deref(), Ok("<meta charset=iso-8859-1><p>café “x”"));

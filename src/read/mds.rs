@@ -15,8 +15,8 @@
 mod index;
 mod sample;
 
-pub(crate) use self::index::{IndexError, beside, shards};
 use self::index::{Facts, facts};
+pub(crate) use self::index::{IndexError, beside, shards};
 use self::sample::{Columns, Config};
 use super::decompress::{check_size, owns_whole};
 use super::window::{More, Window};
@@ -126,11 +126,8 @@ impl RecordReader for MdsReader {
             shard.next += 1;
             // The header's offsets were found in order.
             let length = u64::from(end - start);
-            let held = if length > self.max_bytes {
-                pass(window, length)?
-            } else {
-                hold(window, length)?
-            };
+            let held =
+                if length > self.max_bytes { pass(window, length)? } else { hold(window, length)? };
             if let Err(reason) = held {
                 self.lose(number, reason, batch);
                 continue;

@@ -5,8 +5,9 @@
 //! the ledger holds. A record that is not a document is `failed(<reason>)`; a remainder of a file
 //! that cannot be read is one `failed` row; only storage errors end the task.
 
-pub mod batch;
 mod arrow;
+pub mod batch;
+#[allow(dead_code, reason = "the reader of web archives uses the rest")]
 mod charset;
 mod csv;
 mod decompress;
@@ -32,8 +33,8 @@ use serde::{Deserialize, Serialize};
 use crate::document::Reason;
 use crate::store::{Store, StoreError};
 
-pub use batch::BatchBuilder;
 pub use arrow::record_batches;
+pub use batch::BatchBuilder;
 pub use decompress::Compression;
 pub use format::{Format, Layout, Quote};
 pub(crate) use lines::json_lines;
@@ -58,6 +59,8 @@ pub mod reasons {
     pub const MALFORMED_CSV: Reason = Reason::new("malformed-csv");
     /// The CSV record has more or fewer fields than the header.
     pub const RAGGED_ROW: Reason = Reason::new("ragged-row");
+    /// The character set is one that nobody can decode safely.
+    pub const UNSUPPORTED_CHARSET: Reason = Reason::new("unsupported-charset");
     /// The compressed stream ends too early; all after it is lost.
     pub const TRUNCATED: Reason = Reason::new("truncated");
     /// The compressed or columnar data is damaged; the remainder cannot be read.
@@ -75,6 +78,7 @@ pub mod reasons {
         TOO_LARGE,
         MALFORMED_CSV,
         RAGGED_ROW,
+        UNSUPPORTED_CHARSET,
         TRUNCATED,
         CORRUPT,
         DECOMPRESSION_BOMB,

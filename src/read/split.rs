@@ -61,7 +61,9 @@ impl<'a> SplitPlanner<'a> {
         } else {
             match format {
                 Format::Jsonl | Format::TextLines | Format::Warc => self.byte_ranges(file)?,
-                Format::Parquet => self.group_ranges(file, row_groups(self.store, &file.path, file.size)?),
+                Format::Parquet => {
+                    self.group_ranges(file, row_groups(self.store, &file.path, file.size)?)
+                }
                 Format::Arrow => self.group_ranges(file, record_batches(self.store, file)?),
                 _ => vec![(Part::Whole, file.size)],
             }

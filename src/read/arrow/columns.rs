@@ -48,7 +48,8 @@ impl Columns {
     pub(super) fn new(schema: &Schema, fields: &Fields) -> Self {
         let mut roots = Vec::new();
         let wanted = [&fields.text, &fields.id].into_iter().chain(&fields.metadata);
-        let mut sources: Vec<Source> = wanted.map(|field| find(schema, field, &mut roots)).collect();
+        let mut sources: Vec<Source> =
+            wanted.map(|field| find(schema, field, &mut roots)).collect();
         let mut sorted = roots.clone();
         sorted.sort_unstable();
         for source in &mut sources {
@@ -63,9 +64,7 @@ impl Columns {
         let text = sources.pop().unwrap_or(Source::Nowhere);
         Self {
             schema: Arc::new(Schema::new(as_bytes)),
-            dictionaries: sorted
-                .iter()
-                .any(|root| has_dictionary(schema.field(*root).data_type())),
+            dictionaries: sorted.iter().any(|root| has_dictionary(schema.field(*root).data_type())),
             roots: sorted,
             text,
             id,

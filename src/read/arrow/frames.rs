@@ -16,8 +16,8 @@ use crate::store::{Entry, Store};
 
 const MAGIC: &[u8] = b"ARROW1";
 
-/// The magic of a file is padded to this.
-const MAGIC_BYTES: usize = 8;
+/// The magic of a file is padded to 8 bytes or more, up to this many words of 4.
+const MAGIC_WORDS: usize = 16;
 
 /// The longest head of a message: the schema of some hundred thousand columns.
 const MAX_HEAD_BYTES: u64 = 64 << 20;
@@ -73,7 +73,8 @@ impl Frames {
                 blocks.extend_from_slice(owned);
             }
         }
-        let file = File { store: store.clone(), piece: piece.clone(), blocks: blocks.into(), at: 0 };
+        let file =
+            File { store: store.clone(), piece: piece.clone(), blocks: blocks.into(), at: 0 };
         Ok(Some((Self::File(file), Some(footer))))
     }
 
@@ -105,12 +106,11 @@ impl Frames {
             let place = range.start as usize..range.end as usize;
             let out = &mut buffer.as_slice_mut()[place];
             let read = match self {
-                Self::Stream(stream) => {
-                    match stream.skip(range.start - at)? {
-                        Ok(()) => stream.fill(out)?,
-                        lost => lost,
-                    }
-                }
+                Self::Stream(stream) => match stream.skip(range.start - at)? {
+                    Ok(()) => stream.fill(out)?,
+                    lost => lost,
+                },
+                Self::File(_) if out.is_empty() => Ok(()),
                 Self::File(file) => {
                     let from = file.at + range.start;
                     let end = from + (range.end - range.start);
@@ -144,13 +144,15 @@ impl Frames {
 pub(super) struct Stream {
     content: Content,
     is_first: bool,
+    /// It is a file that is read as a stream: a footer follows the end.
+    is_file: bool,
     scratch: Vec<u8>,
 }
 
 impl Stream {
     fn open(store: &Store, piece: &Piece) -> Result<Self, ReadError> {
         let content = Content::open(store, piece, Want::whole(piece))?;
-        Ok(Self { content, is_first: true, scratch: Vec::new() })
+        Ok(Self { content, is_first: true, is_file: false, scratch: Vec::new() })
     }
 
     fn next(&mut self) -> Result<Next, ReadError> {
@@ -162,23 +164,28 @@ impl Stream {
             Err(reason) => return Ok(Next::Lost(reason)),
         }
         if std::mem::take(&mut self.is_first) && start[..] == MAGIC[..4] {
-            let mut rest = [0; MAGIC_BYTES - 4];
-            if let Err(reason) = self.fill(&mut rest)? {
-                return Ok(Next::Lost(reason));
+            self.is_file = true;
+            let mut words = 1;
+            while start == [0; 4] || words < 3 {
+                let read = self.fill(&mut start)?;
+                let is_magic = words != 1 || start == *b"W1\0\0";
+                words += 1;
+                match read {
+                    Ok(()) if is_magic && words <= MAGIC_WORDS + 1 => {}
+                    Ok(()) => return Ok(Next::Lost(reasons::CORRUPT)),
+                    Err(reason) => return Ok(Next::Lost(reason)),
+                }
             }
-            if rest[..2] != MAGIC[4..] {
-                return Ok(Next::Lost(reasons::CORRUPT));
-            }
-            return self.next();
         }
-        if start == CONTINUATION
-            && let Err(reason) = self.fill(&mut start)?
-        {
+        let is_marked = start == CONTINUATION;
+        if is_marked && let Err(reason) = self.fill(&mut start)? {
             return Ok(Next::Lost(reason));
         }
         let length = u64::from(u32::from_le_bytes(start));
         if length == 0 {
-            return Ok(Next::End);
+            // Damage can look like an end.
+            let is_end = if self.is_file { is_marked } else { self.read(&mut [0; 1])? == Ok(0) };
+            return Ok(if is_end { Next::End } else { Next::Lost(reasons::CORRUPT) });
         }
         if length > MAX_HEAD_BYTES {
             return Ok(Next::Lost(reasons::CORRUPT));
@@ -319,7 +326,8 @@ fn read_footer(store: &Store, file: &str, size: u64) -> Result<Option<Footer>, R
     let bytes = Buffer::from_slice_ref(&store.read_range(file, start..end)?[..]);
     Ok(caught(|| {
         let footer = root_as_footer(&bytes).ok()?;
-        let schema = footer.schema().filter(|schema| schema.endianness().equals_to_target_endianness())?;
+        let schema =
+            footer.schema().filter(|schema| schema.endianness().equals_to_target_endianness())?;
         Some(Footer {
             schema: try_fb_to_schema(schema).ok()?,
             dictionaries: footer

@@ -133,10 +133,8 @@ pub(super) fn wanted(
             let start = u64::try_from(buffer.offset()).map_err(|_| reasons::CORRUPT)?;
             let length = u64::try_from(buffer.length()).map_err(|_| reasons::CORRUPT)?;
             let end = start.checked_add(length).filter(|end| *end <= body);
-            let end = end.ok_or(reasons::CORRUPT)?;
-            if length > 0 {
-                ranges.push(start..end);
-            }
+            // Empty ones, too: the decoder wants them to lie within what is held.
+            ranges.push(start..end.ok_or(reasons::CORRUPT)?);
         }
     }
     ranges.sort_unstable_by_key(|range| range.start);

@@ -190,7 +190,7 @@ fn rows_are_numbered_through_all_batches() {
             assert_eq!(row.metadata, [Some(number.to_string())]);
         }
         for packed in [gzip(&bytes), zstd(&bytes)] {
-            assert_eq!(rows(&packed, &["id"]), whole);
+            assert!(rows(&packed, &["id"]) == whole);
         }
     }
 }
@@ -238,7 +238,7 @@ fn what_is_cut_off_is_one_failed_row_behind_the_whole_batches() {
     let batches = four_batches();
     let bytes = stream_with(&batches, None);
     let mut ends = Vec::new();
-    for cut in (0..bytes.len()).step_by(37).chain(bytes.len() - 9..bytes.len() - 8) {
+    for cut in (0..bytes.len()).step_by(37) {
         let rows = rows(&bytes[..cut], &[]);
         let good = rows.iter().filter(|row| row.text.is_ok()).count();
         assert!(matches!(good, 0 | 300 | 301 | 400), "cut at {cut}: {good} rows");
@@ -252,6 +252,9 @@ fn what_is_cut_off_is_one_failed_row_behind_the_whole_batches() {
         ends.push(good);
     }
     assert!(ends.is_sorted() && ends.contains(&301));
+    // What stands behind the end of a stream is no part of it, and is not passed over in silence.
+    let twice = rows(&[&bytes[..], &bytes].concat(), &[]);
+    assert_eq!((twice.len(), twice[400].text.clone()), (401, Err("corrupt")));
     // A file that has lost its footer is read from the front.
     let bytes = file_with(&batches, None);
     let rows = rows(&bytes[..bytes.len() - 20], &["id"]);
@@ -290,22 +293,20 @@ fn no_flipped_byte_panics_hangs_or_makes_up_rows() {
         numbered(0, 8),
     )]);
     let labels: DictionaryArray<Int32Type> = vec![Some("en"); 8].into_iter().collect();
-    let one = batch(vec![
-        ("text", numbered(0, 8)),
-        ("m", Arc::new(inner)),
-        ("label", Arc::new(labels)),
-    ]);
+    let one =
+        batch(vec![("text", numbered(0, 8)), ("m", Arc::new(inner)), ("label", Arc::new(labels))]);
     let two = [one.clone(), one.slice(2, 4)];
     assert_eq!(concat_batches(&one.schema(), &two).unwrap().num_rows(), 12);
     let mut forms = vec![stream_with(&two, None), file_with(&two, None)];
     forms.push(stream_with(&two, Some(CompressionType::ZSTD)));
     for bytes in forms {
         for index in 0..bytes.len() {
-            for mask in [0x01, 0x80, 0xff] {
+            for mask in [0x01, 0xff] {
                 let mut bytes = bytes.clone();
                 bytes[index] ^= mask;
                 let rows = rows(&bytes, &["m.url", "label"]);
-                assert!((1..=14).contains(&rows.len()), "byte {index}: {} rows", rows.len());
+                let count = rows.len();
+                assert!((1..=14).contains(&count), "byte {index} ^ {mask}: {count} rows");
             }
         }
     }

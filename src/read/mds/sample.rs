@@ -177,9 +177,7 @@ impl Source {
         let bytes = &sample[places[*index].clone()];
         let text = || std::str::from_utf8(bytes);
         Ok(match encoding {
-            Encoding::Text => {
-                Some(Value::Text(text().map_err(|_| reasons::INVALID_UTF8)?.into()))
-            }
+            Encoding::Text => Some(Value::Text(text().map_err(|_| reasons::INVALID_UTF8)?.into())),
             Encoding::Bytes => Some(text().map_or(Value::Bytes, |text| Value::Text(text.into()))),
             Encoding::Json => {
                 let mut json: Json =

@@ -65,7 +65,8 @@ fn samples_are_records() {
         assert_eq!(texts(&bytes), expected);
     }
     assert_eq!(texts(&shard_of(CONFIG, &[])), []);
-    let wanted = fields("text", &["id", "meta.url", "meta.tags", "meta", "score", "blob", "tokens"]);
+    let wanted =
+        fields("text", &["id", "meta.url", "meta.tags", "meta", "score", "blob", "tokens"]);
     let rows = rows(Format::Mds, &wanted, &three(), Part::Whole);
     let shown: Vec<_> =
         rows[0].metadata.iter().map(|value| value.as_deref().unwrap_or("-")).collect();
