@@ -14,6 +14,7 @@ mod exact_dedup;
 mod exchange;
 mod expression;
 mod fineweb_quality;
+mod fix_text;
 mod gopher_quality;
 mod gopher_repetition;
 mod join;
@@ -74,6 +75,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<stop_words::StopWords>(),
     OpEntry::of::<symbol_ratio::SymbolRatio>(),
     OpEntry::of::<compression_ratio::CompressionRatio>(),
+    OpEntry::of::<fix_text::FixText>(),
     OpEntry::of::<normalize::Normalize>(),
     OpEntry::of::<sample::Sample>(),
     OpEntry::of::<set::Set>(),
