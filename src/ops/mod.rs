@@ -5,6 +5,7 @@
 //! file (settings with their documentation, code, tests) and one line in [`OPS`]: the checks, the
 //! JSON schema, `tamis ops` and the planner all read that table.
 
+mod boilerplate_lines;
 mod c4_badwords;
 mod c4_paragraph;
 mod c4_quality;
@@ -67,6 +68,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<c4_paragraph::C4Paragraph>(),
     OpEntry::of::<c4_badwords::C4Badwords>(),
     OpEntry::of::<fineweb_quality::FinewebQuality>(),
+    OpEntry::of::<boilerplate_lines::BoilerplateLines>(),
     OpEntry::of::<line_filter::LineFilter>(),
     OpEntry::of::<line_modify::LineModify>(),
     OpEntry::of::<word_removal_ratio::WordRemovalRatio>(),

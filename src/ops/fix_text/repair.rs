@@ -203,9 +203,8 @@ fn is_suspicious(text: &str, at: usize, next: usize, c: char, leads: u16, expect
     let bytes = text.as_bytes();
     match bytes.get(next) {
         None => return false,
-        Some(b' ') if c == 'Ã' => {
-            return expected != 0 || text[..at].ends_with(|c: char| c.is_lowercase());
-        }
+        Some(b' ') if leads & expected != 0 => return true,
+        Some(b' ') if c == 'Ã' => return text[..at].ends_with(|c: char| c.is_lowercase()),
         Some(0..=0x7f) => return false,
         Some(_) => {}
     }
