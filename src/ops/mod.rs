@@ -5,6 +5,7 @@
 //! file (settings with their documentation, code, tests) and one line in [`OPS`]: the checks, the
 //! JSON schema, `tamis ops` and the planner all read that table.
 
+mod boilerplate_lines;
 mod c4_badwords;
 mod c4_paragraph;
 mod c4_quality;
@@ -14,6 +15,7 @@ mod exact_dedup;
 mod exchange;
 mod expression;
 mod fineweb_quality;
+mod fix_text;
 mod gopher_quality;
 mod gopher_repetition;
 mod join;
@@ -66,6 +68,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<c4_paragraph::C4Paragraph>(),
     OpEntry::of::<c4_badwords::C4Badwords>(),
     OpEntry::of::<fineweb_quality::FinewebQuality>(),
+    OpEntry::of::<boilerplate_lines::BoilerplateLines>(),
     OpEntry::of::<line_filter::LineFilter>(),
     OpEntry::of::<line_modify::LineModify>(),
     OpEntry::of::<word_removal_ratio::WordRemovalRatio>(),
@@ -74,6 +77,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<stop_words::StopWords>(),
     OpEntry::of::<symbol_ratio::SymbolRatio>(),
     OpEntry::of::<compression_ratio::CompressionRatio>(),
+    OpEntry::of::<fix_text::FixText>(),
     OpEntry::of::<normalize::Normalize>(),
     OpEntry::of::<sample::Sample>(),
     OpEntry::of::<set::Set>(),
