@@ -45,6 +45,11 @@ pub struct Source {
     pub columns: Option<Vec<String>>,
     /// Text: what of a file is a document.
     pub documents: Option<TextUnit>,
+    /// Web archives: whether responses with a status other than 2xx (not found, moved, …) are
+    /// documents. They are `failed(http-error)` otherwise.
+    pub http_errors: Option<bool>,
+    /// Web archives: whether to compare digests. A record with a wrong one is `failed(wrong-digest)`.
+    pub check_digests: Option<bool>,
     /// About how much of the stored input one task reads.
     #[serde(default = "default_split")]
     pub split_size: ByteSize,
@@ -203,6 +208,8 @@ impl Source {
                 delimiter: self.delimiter.as_ref().and_then(|text| text.bytes().next()).or(tab),
                 quote: self.quote.unwrap_or_default(),
                 columns: self.columns.clone().unwrap_or_default(),
+                http_errors: self.http_errors.unwrap_or_default(),
+                check_digests: self.check_digests.unwrap_or_default(),
                 separator: match &self.documents {
                     Some(TextUnit::Separator(separator)) => separator.clone(),
                     _ => String::new(),
@@ -213,14 +220,17 @@ impl Source {
 
     /// Reports keys that say nothing about files of this format, and values that no file can have.
     pub(super) fn check(&self, spans: &Spans, errors: &mut Vec<ConfigError>) {
-        use FormatChoice::{Auto, Csv, Html, Text, Tsv};
+        use FormatChoice::{Auto, Csv, Html, Text, Tsv, Warc};
         let csv = &[Auto, Csv, Tsv][..];
         let records = |format| !matches!(format, Text | Html);
+        let archives = matches!(self.format, Auto | Warc);
         let keys = [
             ("delimiter", self.delimiter.is_some(), csv.contains(&self.format), "CSV"),
             ("quote", self.quote.is_some(), csv.contains(&self.format), "CSV"),
             ("columns", self.columns.is_some(), csv.contains(&self.format), "CSV"),
             ("documents", self.documents.is_some(), matches!(self.format, Auto | Text), "text"),
+            ("http_errors", self.http_errors.is_some(), archives, "web archives"),
+            ("check_digests", self.check_digests.is_some(), archives, "web archives"),
             ("text_field", self.text_field.is_some(), records(self.format), "records with fields"),
             ("id_field", self.id_field.is_some(), records(self.format), "records with fields"),
             ("corpus", self.corpus.is_some(), records(self.format), "records with fields"),

@@ -75,11 +75,14 @@ fn useless_key(source: &Located<Source>, files: &[(Entry, Format)]) -> Option<Co
     let has = |formats: &[Format]| files.iter().any(|(_, format)| formats.contains(format));
     let csv = has(&[Format::Csv]);
     let text = has(&[Format::Text, Format::TextLines, Format::TextParts]);
+    let archives = has(&[Format::Warc]);
     let keys = [
         ("delimiter", source.delimiter.is_some() && !csv, "CSV"),
         ("quote", source.quote.is_some() && !csv, "CSV"),
         ("columns", source.columns.is_some() && !csv, "CSV"),
         ("documents", source.documents.is_some() && !text, "text"),
+        ("http_errors", source.http_errors.is_some() && !archives, "web archives"),
+        ("check_digests", source.check_digests.is_some() && !archives, "web archives"),
     ];
     let (key, _, what) = keys.into_iter().find(|(_, useless, _)| *useless)?;
     let message =

@@ -176,6 +176,9 @@ pub(super) struct Content {
     /// Where to look for the next member, after damage.
     resume: Option<u64>,
     is_at_end: bool,
+    /// The most bytes that one call gives: small in tests.
+    #[cfg(test)]
+    pub(super) chunk: usize,
 }
 
 impl Content {
@@ -207,7 +210,16 @@ impl Content {
                 }
             }
         }
-        Ok(Self { members, want, next, has_begun: false, resume: None, is_at_end })
+        Ok(Self {
+            members,
+            want,
+            next,
+            has_begun: false,
+            resume: None,
+            is_at_end,
+            #[cfg(test)]
+            chunk: usize::MAX,
+        })
     }
 
     /// How the part `extent` of the piece's file is compressed.
@@ -237,6 +249,10 @@ impl Content {
 
     /// Decodes some bytes, at least one, into `out`, which must not be empty.
     pub(super) fn read(&mut self, out: &mut [u8]) -> Result<Chunk, ReadError> {
+        #[cfg(test)]
+        let room = out.len().min(self.chunk);
+        #[cfg(test)]
+        let out = &mut out[..room];
         loop {
             if self.is_at_end {
                 return Ok(Chunk::End);

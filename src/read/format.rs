@@ -115,6 +115,12 @@ pub struct Layout {
     /// CSV: names of the columns, where the first record does not give them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
+    /// Web archives: whether responses with a status other than 2xx are documents.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub http_errors: bool,
+    /// Web archives: whether records whose digests are wrong fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub check_digests: bool,
     /// Text in parts: what stands between documents.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub separator: String,

@@ -5,6 +5,7 @@
 //! the ledger holds. A record that is not a document is `failed(<reason>)`; a remainder of a file
 //! that cannot be read is one `failed` row; only storage errors end the task.
 
+mod archive;
 mod arrow;
 pub mod batch;
 #[allow(dead_code, reason = "the reader of web archives uses the rest")]
@@ -17,13 +18,16 @@ mod jsonl;
 mod lines;
 pub(crate) mod mds;
 mod parquet;
+mod ranges;
 pub mod split;
 pub(crate) mod table;
 mod text;
 mod text_lines;
 mod text_parts;
 mod values;
+mod warc;
 mod window;
+mod zip;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -66,6 +70,24 @@ pub mod reasons {
     /// The compressed or columnar data is damaged; the remainder cannot be read.
     pub const CORRUPT: Reason = Reason::new("corrupt");
 
+    /// What stands where a web archive's record should begin is none: no version line, no header.
+    pub const BAD_WARC_HEADER: Reason = Reason::new("bad-warc-header");
+    /// The record's Content-Length is missing, is not a number, or does not lead to the next record.
+    pub const WRONG_CONTENT_LENGTH: Reason = Reason::new("wrong-content-length");
+    /// The record is the first of several segments of one.
+    pub const SEGMENTED: Reason = Reason::new("segmented");
+    /// The HTTP status of the response is not 2xx.
+    pub const HTTP_ERROR: Reason = Reason::new("http-error");
+    /// The header of the HTTP response does not end within 1 MiB.
+    pub const BAD_HTTP_HEADER: Reason = Reason::new("bad-http-header");
+    /// The chunks or the compression of the HTTP body are damaged or cut off.
+    pub const BAD_HTTP_BODY: Reason = Reason::new("bad-http-body");
+    /// The payload is no text, HTML, XML or JSON.
+    pub const NOT_TEXT: Reason = Reason::new("not-text");
+    /// The block or the payload has another digest than its header says.
+    pub const WRONG_DIGEST: Reason = Reason::new("wrong-digest");
+    /// The WARC file is compressed within its WACZ, which the standard forbids.
+    pub const PACKED_TWICE: Reason = Reason::new("packed-twice");
     /// A member or a payload unpacks to so much more than it is that nobody wrote it to be read.
     pub const DECOMPRESSION_BOMB: Reason = Reason::new("decompression-bomb");
 
@@ -81,6 +103,15 @@ pub mod reasons {
         UNSUPPORTED_CHARSET,
         TRUNCATED,
         CORRUPT,
+        BAD_WARC_HEADER,
+        WRONG_CONTENT_LENGTH,
+        SEGMENTED,
+        HTTP_ERROR,
+        BAD_HTTP_HEADER,
+        BAD_HTTP_BODY,
+        NOT_TEXT,
+        WRONG_DIGEST,
+        PACKED_TWICE,
         DECOMPRESSION_BOMB,
     ];
 }
@@ -161,12 +192,6 @@ pub enum ReadError {
         /// What differs.
         detail: String,
     },
-    /// Web archives cannot be read yet.
-    #[error("`{file}`: web archives cannot be read yet")]
-    Unsupported {
-        /// Path below the source's root.
-        file: String,
-    },
     /// Reading the bytes failed below the format.
     #[error("cannot read `{file}`: {source}")]
     Io {
@@ -216,6 +241,6 @@ pub fn open(
         Format::TextParts => Box::new(text_parts::PartsReader::open(store, fields, piece)?),
         Format::Html => Box::new(html::HtmlReader::open(store, fields, piece)?),
         Format::Mds => Box::new(mds::MdsReader::open(store, fields, piece)?),
-        Format::Warc => return Err(ReadError::Unsupported { file: piece.file.clone() }),
+        Format::Warc => Box::new(archive::ArchiveReader::open(store, fields, piece)?),
     })
 }
