@@ -93,7 +93,7 @@ impl Scan<'_> {
 
     /// The next attribute of the tag, name and value in lower case; nothing at the tag's end, and
     /// no answer where the bytes end first.
-    #[expect(clippy::type_complexity, reason = "a name, a value, and two ways to be none")]
+    #[expect(clippy::option_option, reason = "the end of the tag and the end of the bytes differ")]
     fn attribute(&mut self) -> Option<Option<(Vec<u8>, Vec<u8>)>> {
         let is_gap = |byte: u8| byte.is_ascii_whitespace();
         while is_gap(self.byte()?) || self.byte()? == b'/' {
@@ -161,16 +161,12 @@ fn in_content(content: &[u8]) -> Option<&'static Encoding> {
             continue;
         };
         let value = value.trim_ascii_start();
-        return match value.first()? {
-            quote @ (b'"' | b'\'') => {
-                let length = memchr::memchr(*quote, &value[1..])?;
-                in_page(&value[1..=length])
-            }
-            _ => {
-                let ends = |byte: &u8| byte.is_ascii_whitespace() || *byte == b';';
-                let length = value.iter().position(ends).unwrap_or(value.len());
-                in_page(&value[..length])
-            }
-        };
+        if let quote @ (b'"' | b'\'') = value.first()? {
+            let length = memchr::memchr(*quote, &value[1..])?;
+            return in_page(&value[1..=length]);
+        }
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || *byte == b';';
+        let length = value.iter().position(ends).unwrap_or(value.len());
+        return in_page(&value[..length]);
     }
 }
