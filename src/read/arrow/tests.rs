@@ -282,6 +282,19 @@ fn a_damaged_batch_is_lost_alone() {
 }
 
 #[test]
+fn a_column_that_nobody_wants_is_not_read() {
+    let one = batch(vec![("other", numbered(0, 300)), ("text", numbered(0, 300))]);
+    for form in [file_with, stream_with] {
+        let mut bytes = form(std::slice::from_ref(&one), Some(CompressionType::ZSTD));
+        let magic = [0x28, 0xb5, 0x2f, 0xfd];
+        let at = bytes.windows(4).position(|window| window == magic).unwrap();
+        bytes[at + 4..at + 40].fill(0xee);
+        assert!(rows(&bytes, &[]).iter().all(|row| row.text.is_ok()));
+        assert_eq!(rows(&bytes, &["other"])[0].text, Err("corrupt"));
+    }
+}
+
+#[test]
 fn files_that_are_none_are_one_failed_row() {
     for bytes in [&b""[..], b"ARROW1", b"ARROW1\0\0", &[b'x'; 200], b"\xff\xff\xff\xff\0\0\0\0"] {
         let rows = rows(bytes, &[]);
