@@ -11,7 +11,7 @@ use arrow::datatypes::Int32Type;
 use arrow::ipc::writer::StreamWriter;
 use parquet::arrow::ArrowWriter;
 
-use crate::support::{Lab, fail, succeed, table, texts};
+use crate::support::{Lab, fail, root, succeed, table, texts};
 
 /// What is kept of a document: `source_id`, text and metadata, those that are not null.
 type Kept = BTreeMap<String, String>;
@@ -309,6 +309,48 @@ fn formats_are_told_by_names_and_contents() {
     let found: Vec<_> = found.iter().map(|document| document["text"].as_str()).collect();
     // The index stands for its shard, which is read once.
     assert_eq!(found, ["arrow", "jsonl", "<p>html", "tsv, ", "mds one", "mds two", "text"]);
+}
+
+/// `datasets.arrow`: a data set of Hugging Face `datasets` 5.2.0 as `save_to_disk` leaves it;
+/// `pyarrow-lz4.arrow`: a file of pyarrow 26.0.1 with views, a dictionary and lz4 buffers, its second
+/// batch rows 1 and 2 again; `shard.00000.mds.zstd` and `index.json`: `MDSWriter` of
+/// mosaicml-streaming 0.13.0 with three kinds of hashes.
+#[test]
+fn files_of_other_writers() {
+    let lab = Lab::new();
+    let source = |name: &str, file: &str| {
+        let path = root().join("tests/golden/formats").join(file);
+        format!(
+            "[[source]]\nname = {name:?}\npath = {path:?}\n\
+             keep_fields = [{{ name = \"url\", from = \"meta.url\" }}, \"label\", \"score\"]\n"
+        )
+    };
+    let sources = source("hf", "datasets.arrow")
+        + &source("lz4", "pyarrow-lz4.arrow")
+        + &source("mds", "index.json");
+    let found = run(&lab, &sources);
+    assert_eq!(found.len(), 5 + 7 + 8);
+    let labels = [Some("en"), Some("fr"), Some("en"), None, Some("en"), Some("fr"), Some("en")];
+    for (number, document) in found.iter().enumerate() {
+        let (within, text) = match number {
+            0..5 => (number, format!("text {number} é")),
+            5..10 => (number - 5, format!("text {} é, longer than a view holds", number - 5)),
+            10..12 => (number - 9, format!("text {} é, longer than a view holds", number - 9)),
+            _ => (number - 12, format!("text {} é", number - 12).repeat(number - 11)),
+        };
+        assert_eq!(document["text"], text);
+        assert_eq!(document["url"], format!("http://a.b/{within}"));
+        let label = document.get("label").map(String::as_str);
+        if number < 12 {
+            assert_eq!(label, labels[if number < 5 { number } else { number - 5 }]);
+        } else {
+            assert_eq!(document["source_id"], within.to_string());
+            assert_eq!(
+                document["score"],
+                ["0", "0.25", "0.5", "0.75", "1", "1.25", "1.5", "1.75"][within]
+            );
+        }
+    }
 }
 
 #[test]

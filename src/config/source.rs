@@ -35,7 +35,7 @@ pub struct Source {
     /// "date"]` where neither this nor `corpus` says otherwise. A field may get another name as a
     /// column: `{ name = "url", from = "metadata.url" }`; a name that `corpus` knows is read from
     /// where that corpus has it.
-    pub keep_fields: Option<Vec<Keep>>,
+    pub keep_fields: Option<Vec<KeptField>>,
     /// CSV: what stands between fields, one character. A tab for files called `.tsv` or `.tab`, else
     /// that of comma, tab, semicolon and bar which stands most often in the first line.
     pub delimiter: Option<String>,
@@ -79,7 +79,7 @@ impl Paths {
 /// A field to keep, under its own name or another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a field, or a table of `name` and `from`")]
-pub enum Keep {
+pub enum KeptField {
     /// Under its own name.
     Same(String),
     /// Under another name.
@@ -96,7 +96,7 @@ pub struct Renamed {
     pub from: String,
 }
 
-impl Keep {
+impl KeptField {
     /// Name of the column.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -175,7 +175,7 @@ impl Source {
     #[must_use]
     pub fn kept(&self) -> Vec<&str> {
         match (&self.keep_fields, self.corpus) {
-            (Some(fields), _) => fields.iter().map(Keep::name).collect(),
+            (Some(fields), _) => fields.iter().map(KeptField::name).collect(),
             (None, Some(corpus)) => corpus.facts().keep.iter().map(|(name, _)| *name).collect(),
             (None, None) => vec!["url", "date"],
         }
@@ -187,7 +187,9 @@ impl Source {
         let facts = self.corpus.map(Corpus::facts);
         let place = |column: &String| {
             let renamed = self.keep_fields.iter().flatten().find_map(|field| match field {
-                Keep::Renamed(renamed) if renamed.name == *column => Some(renamed.from.as_str()),
+                KeptField::Renamed(renamed) if renamed.name == *column => {
+                    Some(renamed.from.as_str())
+                }
                 _ => None,
             });
             let known = || {
@@ -267,7 +269,7 @@ impl Source {
         if columns.is_some_and(<[String]>::is_empty) {
             wrong("columns", "`columns` names none", "name every column, in order");
         }
-        let mut names: Vec<&str> = self.keep_fields.iter().flatten().map(Keep::name).collect();
+        let mut names: Vec<&str> = self.keep_fields.iter().flatten().map(KeptField::name).collect();
         names.sort_unstable();
         let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
         if let Some([name, _]) = twice {

@@ -64,7 +64,7 @@ enum State {
     },
     Decoded {
         batch: RecordBatch,
-        block: Block,
+        block: Box<Block>,
         first: usize,
         ready: usize,
         taken: usize,
@@ -223,7 +223,7 @@ impl ArrowReader {
                 });
                 Ok(Ok(Some(match decoded {
                     Ok(batch) => {
-                        let block = Block::default();
+                        let block = Box::default();
                         State::Decoded { batch, block, first: 0, ready: 0, taken: 0 }
                     }
                     // Nothing is lost with an empty batch, and its row would be the next one's.
@@ -267,13 +267,12 @@ impl ArrowReader {
                     (*ready, *taken) = (left.min(BLOCK_ROWS), 0);
                     let Some(columns) = &self.columns else { return };
                     let slice = batch.slice(*first, *ready);
-                    match caught(|| columns.block(&slice).ok()).flatten() {
-                        Some(made) => *block = made,
-                        None => {
-                            let end = self.row + left as u64;
-                            self.state = State::Lost { end, reason: reasons::CORRUPT };
-                            return;
-                        }
+                    if let Some(made) = caught(|| columns.block(&slice).ok()).flatten() {
+                        **block = made;
+                    } else {
+                        let end = self.row + left as u64;
+                        self.state = State::Lost { end, reason: reasons::CORRUPT };
+                        return;
                     }
                 }
                 while taken < ready && !out.is_full() {

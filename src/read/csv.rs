@@ -58,10 +58,10 @@ impl CsvReader {
         let layout = &fields.layout;
         let quote = layout.quote.byte();
         let delimiter = layout.delimiter.or_else(|| delimiter_of_name(&piece.file));
-        let records = match owns_whole(&piece.part) {
-            true => Some(Records::open(store, piece, delimiter, quote)?),
-            false => None,
-        };
+        let mut records = None;
+        if owns_whole(&piece.part) {
+            records = Some(Records::open(store, piece, delimiter, quote)?);
+        }
         let delimiter = records.as_ref().map_or(b',', Records::delimiter);
         let wanted = [&fields.text, &fields.id].into_iter().chain(&fields.metadata);
         let mut columns = Columns {
@@ -74,7 +74,8 @@ impl CsvReader {
         };
         let named = !layout.columns.is_empty();
         if named {
-            columns.name(layout.columns.iter().map(|name| name.as_bytes().to_vec()).collect());
+            let given = layout.columns.iter().map(|name| name.as_bytes().to_vec());
+            columns.name(&given.collect::<Vec<_>>());
         }
         Ok(Self { records, columns, named, count: 0 })
     }
@@ -133,10 +134,10 @@ impl Columns {
             name.set(field, quote);
             names.push(name.bytes);
         }
-        self.name(names);
+        self.name(&names);
     }
 
-    fn name(&mut self, names: Vec<Vec<u8>>) {
+    fn name(&mut self, names: &[Vec<u8>]) {
         let place = |wanted: &String| names.iter().position(|name| name == wanted.as_bytes());
         self.places = self.wanted.iter().map(place).collect();
         self.taken = (0..names.len()).map(|column| self.places.contains(&Some(column))).collect();

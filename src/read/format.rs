@@ -66,7 +66,7 @@ impl Format {
         while held < bytes.len() {
             match content.read(&mut bytes[held..])? {
                 Chunk::Bytes { len, .. } => held += len,
-                _ => break,
+                Chunk::End(_) => break,
             }
         }
         Ok(Self::of_bytes(&bytes[..held]))

@@ -168,6 +168,7 @@ mod tests {
         rows.into_iter().map(|row| (row.position, row.text)).collect()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands beside failures")]
     fn good(text: &str) -> Result<String, &'static str> {
         Ok(text.to_owned())
     }
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn separators_across_chunks_are_found() {
         let filler = "é".repeat(100_000);
-        let text = vec![filler.as_str(); 9].join("<|endoftext|>");
+        let text = [filler.as_str(); 9].join("<|endoftext|>");
         let rows = read(text.as_bytes(), "<|endoftext|>");
         assert_eq!(rows.len(), 9);
         assert!(rows.iter().all(|(_, text)| text.as_deref() == Ok(&filler)));

@@ -263,9 +263,10 @@ impl Strings {
         let mut keys = None;
         if let Some(dictionary) = values.as_any_dictionary_opt() {
             // An empty dictionary has no keys to bring into range; all rows are null then.
-            keys = Some(match dictionary.values().is_empty() {
-                true => vec![0; dictionary.len()],
-                false => dictionary.normalized_keys(),
+            keys = Some(if dictionary.values().is_empty() {
+                vec![0; dictionary.len()]
+            } else {
+                dictionary.normalized_keys()
             });
             values = dictionary.values().clone();
         }

@@ -102,7 +102,7 @@ impl Frames {
         };
         let mut at = 0;
         for range in ranges {
-            // Below `held`, which fits.
+            #[expect(clippy::cast_possible_truncation, reason = "not above `held`, which fits")]
             let place = range.start as usize..range.end as usize;
             let out = &mut buffer.as_slice_mut()[place];
             let read = match self {
@@ -187,10 +187,10 @@ impl Stream {
             let is_end = if self.is_file { is_marked } else { self.read(&mut [0; 1])? == Ok(0) };
             return Ok(if is_end { Next::End } else { Next::Lost(reasons::CORRUPT) });
         }
-        if length > MAX_HEAD_BYTES {
+        let Some(length) = usize::try_from(length).ok().filter(|_| length <= MAX_HEAD_BYTES) else {
             return Ok(Next::Lost(reasons::CORRUPT));
-        }
-        let mut meta = MutableBuffer::from_len_zeroed(length as usize);
+        };
+        let mut meta = MutableBuffer::from_len_zeroed(length);
         if let Err(reason) = self.fill(meta.as_slice_mut())? {
             return Ok(Next::Lost(reason));
         }

@@ -159,9 +159,15 @@ impl Facts {
                 break;
             }
             let bytes = &buffer[..read];
-            sha1.iter_mut().for_each(|hash| hash.update(bytes));
-            xxh64.iter_mut().for_each(|hash| hash.update(bytes));
-            xxh3.iter_mut().for_each(|hash| hash.update(bytes));
+            if let Some(hash) = &mut sha1 {
+                hash.update(bytes);
+            }
+            if let Some(hash) = &mut xxh64 {
+                hash.update(bytes);
+            }
+            if let Some(hash) = &mut xxh3 {
+                hash.update(bytes);
+            }
         }
         let long = xxh3.as_ref().map(|hash| format!("{:032x}", hash.digest128()));
         let found = [

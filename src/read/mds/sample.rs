@@ -13,9 +13,12 @@ use crate::document::{Position, Reason};
 /// What stands in front of the samples.
 #[derive(Debug, Deserialize)]
 pub(super) struct Config {
-    column_names: Vec<String>,
-    column_encodings: Vec<String>,
-    column_sizes: Vec<Option<u32>>,
+    #[serde(rename = "column_names")]
+    names: Vec<String>,
+    #[serde(rename = "column_encodings")]
+    encodings: Vec<String>,
+    #[serde(rename = "column_sizes")]
+    sizes: Vec<Option<u32>>,
 }
 
 /// How to find the wanted fields in a sample.
@@ -64,27 +67,27 @@ impl Encoding {
 impl Columns {
     /// `None` where the description of the columns contradicts itself.
     pub(super) fn new(config: &Config, fields: &Fields) -> Option<Self> {
-        let count = config.column_names.len();
-        if config.column_encodings.len() != count || config.column_sizes.len() != count {
+        let count = config.names.len();
+        if config.encodings.len() != count || config.sizes.len() != count {
             return None;
         }
         let find = |field: &String| {
-            let names = || config.column_names.iter().enumerate();
+            let names = || config.names.iter().enumerate();
             let whole = names().find(|(_, name)| *name == field).map(|(index, _)| (index, vec![]));
             let found = whole.or_else(|| {
                 names().find_map(|(index, name)| {
                     let rest = field.strip_prefix(name.as_str())?.strip_prefix('.')?;
-                    let is_json = config.column_encodings[index] == "json";
+                    let is_json = config.encodings[index] == "json";
                     is_json.then(|| (index, rest.split('.').map(str::to_owned).collect()))
                 })
             });
             found.map_or(Source::Nowhere, |(index, path)| {
-                let encoding = Encoding::of(&config.column_encodings[index]);
+                let encoding = Encoding::of(&config.encodings[index]);
                 Source::Column { index, encoding, path }
             })
         };
         Some(Self {
-            sizes: config.column_sizes.clone(),
+            sizes: config.sizes.clone(),
             text: find(&fields.text),
             id: find(&fields.id),
             metadata: fields.metadata.iter().map(find).collect(),
@@ -133,13 +136,12 @@ fn places(
     let (mut lengths, _) = sample.as_chunks::<4>();
     let mut at = 4 * sizes.iter().filter(|size| size.is_none()).count();
     for size in sizes {
-        let length = match size {
-            Some(size) => *size,
-            None => {
-                let (length, rest) = lengths.split_first()?;
-                lengths = rest;
-                u32::from_le_bytes(*length)
-            }
+        let length = if let Some(size) = size {
+            *size
+        } else {
+            let (length, rest) = lengths.split_first()?;
+            lengths = rest;
+            u32::from_le_bytes(*length)
         };
         let end = at.checked_add(usize::try_from(length).ok()?)?;
         places.push(at..end);

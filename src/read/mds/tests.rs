@@ -14,7 +14,9 @@ fn shard_of(config: &str, samples: &[Vec<u8>]) -> Vec<u8> {
         bytes.extend(at.to_le_bytes());
     }
     bytes.extend(config.as_bytes());
-    samples.iter().for_each(|sample| bytes.extend(sample));
+    for sample in samples {
+        bytes.extend(sample);
+    }
     bytes
 }
 
@@ -54,6 +56,7 @@ fn texts(bytes: &[u8]) -> Vec<(u64, Result<String, &'static str>)> {
     rows.into_iter().map(|row| (row.position.offset, row.text)).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside failures")]
 fn good(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
@@ -106,7 +109,7 @@ fn what_is_cut_off_is_one_failed_row() {
     for cut in 0..whole.len() {
         let rows = texts(&whole[..cut]);
         let (at, last) = rows.last().unwrap();
-        assert_eq!((*at as usize, last), (rows.len() - 1, &Err("truncated")), "cut at {cut}");
+        assert_eq!((*at + 1, last), (rows.len() as u64, &Err("truncated")), "cut at {cut}");
         seen.push(rows.len());
     }
     assert!(seen.is_sorted() && seen.last() == Some(&3));

@@ -173,6 +173,18 @@ fn a_damaged_page_loses_the_rest_of_its_row_group() {
 }
 
 #[test]
+fn a_column_that_nobody_wants_is_not_read() {
+    let mut bytes = write(vec![("text", numbered(300)), ("other", numbered(300))], 300);
+    let (_folder, store, piece) = file(&bytes, Part::Whole);
+    let footer = read_footer(&store, "file", piece.size).unwrap().unwrap();
+    let (start, length) = footer.row_group(0).column(1).byte_range();
+    let [start, end] = [start, start + length].map(|at| usize::try_from(at).unwrap());
+    bytes[start..end].fill(0xee);
+    assert!(rows(&bytes, &[]).iter().all(|row| row.text.is_ok()));
+    assert_eq!(rows(&bytes, &["other"])[0].text, Err("corrupt"));
+}
+
+#[test]
 fn no_flipped_byte_panics_hangs_or_makes_up_rows() {
     let inner =
         StructArray::from(vec![(Arc::new(Field::new("url", DataType::Utf8, true)), numbered(20))]);
