@@ -394,7 +394,7 @@ impl Store {
         if !self.is_remote() {
             return Ok(());
         }
-        let path = format!("work/.commits-{}", std::process::id());
+        let path = format!("commits-check-{}", std::process::id());
         let lost = self.put_if_absent(&path, Bytes::from_static(b"1"))?
             && self.put_if_absent(&path, Bytes::from_static(b"2"))?;
         self.delete(&path)?;
