@@ -8,11 +8,13 @@
 pub mod batch;
 mod decompress;
 mod jsonl;
+mod lines;
 mod parquet;
 pub mod split;
 pub(crate) mod table;
 mod text;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +24,7 @@ use crate::store::{Store, StoreError};
 
 pub use batch::BatchBuilder;
 pub use decompress::Compression;
-pub(crate) use jsonl::json_lines;
+pub(crate) use lines::json_lines;
 pub(crate) use parquet::caught;
 pub use parquet::{row_groups, silence_caught_panics};
 
@@ -45,6 +47,9 @@ pub mod reasons {
     /// The compressed or columnar data is damaged; the remainder cannot be read.
     pub const CORRUPT: Reason = Reason::new("corrupt");
 
+    /// A member or a payload unpacks to so much more than it is that nobody wrote it to be read.
+    pub const DECOMPRESSION_BOMB: Reason = Reason::new("decompression-bomb");
+
     /// All of them, for `tamis ops` and the documentation.
     pub const ALL: &[Reason] = &[
         MALFORMED_JSON,
@@ -54,6 +59,7 @@ pub mod reasons {
         TOO_LARGE,
         TRUNCATED,
         CORRUPT,
+        DECOMPRESSION_BOMB,
     ];
 }
 
@@ -93,7 +99,7 @@ impl Format {
 pub enum Part {
     /// All of it.
     Whole,
-    /// The records that *start* in this byte range (plain JSONL).
+    /// The records that *start* in this byte range; in a compressed file, in members that do.
     Bytes(Range<u64>),
     /// Row groups of a Parquet file; `first_row` is the row number of the first one's first row.
     RowGroups {
@@ -102,6 +108,17 @@ pub enum Part {
         /// Row number in the file.
         first_row: u64,
     },
+}
+
+impl Part {
+    /// The bytes whose records a reader of bytes owns, `None` where it owns none.
+    fn bytes(&self) -> Option<Range<u64>> {
+        match self {
+            Self::Whole => Some(0..u64::MAX),
+            Self::Bytes(range) => (!range.is_empty()).then(|| range.clone()),
+            Self::RowGroups { groups, .. } => (groups.start == 0).then_some(0..u64::MAX),
+        }
+    }
 }
 
 /// A part of one file.
@@ -169,6 +186,12 @@ pub trait RecordReader: Send {
 
     /// Records handed over so far, failed ones included.
     fn records(&self) -> u64;
+
+    /// Records passed over so far because their kind is never a document (a WARC file's requests,
+    /// say), by kind. They stand in no ledger.
+    fn passed_over(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
+    }
 }
 
 /// Opens a piece.
