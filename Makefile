@@ -19,6 +19,8 @@ build: libtorch
 test: libtorch
 	@test -x $${TAMIS_READERS:-$(CACHE)/readers}/bin/python || \
 	  echo "NOTE: the check of shards by megatron-core will be SKIPPED; tests/readers/setup.sh prepares it"
+	@test -x $${TAMIS_MOTO:-$(CACHE)/moto}/bin/moto_server || \
+	  echo "NOTE: the tests of object stores will be SKIPPED; tests/objects/setup.sh prepares them"
 	@if command -v cargo-nextest >/dev/null; then \
 	  cargo nextest run --features train --no-fail-fast && cargo test --doc --features train --quiet; \
 	else \

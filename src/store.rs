@@ -370,14 +370,14 @@ impl Store {
     pub fn put_if_absent(&self, path: &str, bytes: Bytes) -> Result<bool, StoreError> {
         self.writable(path)?;
         let key = self.key(path)?;
-        let payload = PutPayload::from(bytes.clone());
-        let put = self.inner.put_opts(&key, payload, PutMode::Create.into());
+        let payload = PutPayload::from(bytes);
+        let put = self.inner.put_opts(&key, payload.clone(), PutMode::Create.into());
         match runtime().block_on(put) {
             Ok(_) => Ok(true),
             Err(
                 object_store::Error::AlreadyExists { .. }
                 | object_store::Error::Precondition { .. },
-            ) => Ok(self.is_remote() && self.read(path)? == bytes),
+            ) => Ok(self.is_remote() && self.read(path)? == Bytes::from(payload)),
             Err(object_store::Error::NotImplemented { .. }) => {
                 Err(StoreError::NoConditionalPut { path: self.full(path) })
             }
@@ -394,7 +394,7 @@ impl Store {
         if !self.is_remote() {
             return Ok(());
         }
-        let path = format!("work/.commits-{}", std::process::id());
+        let path = format!("commits-check-{}", std::process::id());
         let lost = self.put_if_absent(&path, Bytes::from_static(b"1"))?
             && self.put_if_absent(&path, Bytes::from_static(b"2"))?;
         self.delete(&path)?;

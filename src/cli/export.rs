@@ -29,13 +29,13 @@ pub(super) struct Export {
 impl Export {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let run = Run::open(&self.run)?;
-        let Some((folder, name)) = divided(&self.out).filter(|_| !self.out.is_dir()) else {
-            let message = format!(
-                "--out {}: give the path of a file, such as scores/input.parquet",
-                self.out.display()
-            );
-            return Err(Usage(message).into());
+        let usage = |out: &dyn std::fmt::Display| {
+            Usage(format!("--out {out}: give the path of a file, such as scores/input.parquet"))
         };
+        if self.out.is_dir() {
+            return Err(usage(&self.out.display()).into());
+        }
+        let (folder, name) = divided(&self.out).map_err(|error| usage(&error))?;
         let out = Store::open(folder)?;
         let done = export::export(&run, &self.columns, &out, name)?;
         match self.format {

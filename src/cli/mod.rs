@@ -97,6 +97,9 @@ impl Exit {
             if let Some(LowerError::Config(_)) = cause.downcast_ref::<LowerError>() {
                 return Self::Usage;
             }
+            if let Some(LowerError::Read(ReadError::Store(error))) = cause.downcast_ref() {
+                return if error.retryable() { Self::Temporary } else { Self::Data };
+            }
             if let Some(error) = cause.downcast_ref::<ExecError>() {
                 return match error {
                     ExecError::Unbalanced { .. } => Self::Bug,

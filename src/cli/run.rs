@@ -28,8 +28,8 @@ const MEMORY_SHARE: (u64, u64) = (6, 10);
 pub(super) struct Run {
     /// The pipeline file.
     pipeline: PathBuf,
-    /// The run directory [default: runs/<name>].
-    #[arg(long, value_name = "DIR")]
+    /// The run directory, a folder or URL (s3://bucket/run) [default: runs/<name>].
+    #[arg(long, value_name = "DIR|URL")]
     out: Option<PathBuf>,
     /// What runs the tasks.
     #[arg(long, value_enum, default_value = "threads")]

@@ -15,8 +15,8 @@ use crate::read::{Fields, Format, Layout, Quote};
 pub struct Source {
     /// Name of the source: shown in the ledger, used by `only`.
     pub name: String,
-    /// Files to read: paths or globs (`*`, `?`, `[…]`, `**`), relative to the pipeline file. Each
-    /// must match at least one file.
+    /// Files to read: paths or globs (`*`, `?`, `[…]`, `**`), relative to the pipeline file, or URLs
+    /// (`s3://`, `gs://`, `az://`; `https://` without globs). Each must match at least one file.
     pub path: Paths,
     /// File format; `auto` goes by the file's name and, where that tells nothing, by its first bytes.
     /// Compression is found by content in either case.

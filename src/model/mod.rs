@@ -29,12 +29,6 @@ pub enum AssetError {
         #[source]
         source: StoreError,
     },
-    /// The path names no file in a folder.
-    #[error("`{path}` is not a path to a file")]
-    NotAFile {
-        /// The path as given.
-        path: PathBuf,
-    },
     /// It is not a fastText model.
     #[error("`{path}` cannot be loaded as a fastText model: {source}")]
     FastText {
@@ -74,8 +68,7 @@ pub enum AssetError {
 /// The folder of an asset file and its name there; of one at a URL, its copy on this machine.
 fn locate(path: &Path) -> Result<(Store, String), AssetError> {
     let failed = |source| AssetError::Read { path: shown(path), source };
-    let not_a_file = || AssetError::NotAFile { path: shown(path) };
-    let (folder, name) = divided(path).ok_or_else(not_a_file)?;
+    let (folder, name) = divided(path).map_err(failed)?;
     let store = Store::open_existing(folder).map_err(failed)?;
     if store.root().scheme() == Scheme::Local {
         return Ok((store, name.to_owned()));

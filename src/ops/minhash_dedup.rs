@@ -94,7 +94,7 @@ pub(super) struct MinhashDedup {
     /// The share of its documents that a source or a language may lose before the summary warns: a
     /// sign of templates that are taken for duplicates.
     pub alarm: f64,
-    /// A folder with the bands and n-grams of what earlier runs kept, to which this run adds its own
+    /// A folder or URL with the bands and n-grams of what earlier runs kept, to which this run adds its own
     /// at the end, at once: a run that fails leaves it as it was. Runs with one index share what
     /// decides about signatures (`unit`, `ngram`, `bands`, `rows`, `scope`), and need `verify`. A run
     /// that is started again does not meet what it added itself. Crawl after crawl with `index_action

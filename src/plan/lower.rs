@@ -296,6 +296,10 @@ fn plan_input(
         let paths = source.path.as_slice();
         let found = match inputs::find(base, paths) {
             Ok(found) => found,
+            // Nothing is wrong with the file: the storage may answer next time.
+            Err(inputs::InputError::Store(error)) if error.retryable() => {
+                return Err(ReadError::from(error).into());
+            }
             Err(error) => {
                 missing.push(
                     ConfigError::new(format!("source `{}`: {error}", source.name), source.spans.of("path"))

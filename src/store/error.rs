@@ -24,7 +24,7 @@ pub enum StoreError {
     },
     /// The storage does not let us.
     #[error(
-        "no access to `{path}`: {said}; credentials come from the environment (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY, …)"
+        "no access to `{path}` with the credentials of the environment (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY, …): {said}"
     )]
     Denied {
         /// The full path.
@@ -111,7 +111,15 @@ pub(super) fn wrapped(action: &'static str, path: &str, error: object_store::Err
         Error::PermissionDenied { source, .. } | Error::Unauthenticated { source, .. } => {
             StoreError::Denied { path, said: said(source.as_ref()) }
         }
-        error => StoreError::Backend { action, path, source: said(&error).into() },
+        error => {
+            let text = said(&error);
+            // Where machines with a role find their credentials.
+            if ["169.254.169.254", "metadata.google.internal"].iter().any(|at| text.contains(at)) {
+                let said = format!("there are none, and this machine has no role ({text})");
+                return StoreError::Denied { path, said };
+            }
+            StoreError::Backend { action, path, source: text.into() }
+        }
     }
 }
 

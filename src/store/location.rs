@@ -58,17 +58,24 @@ pub fn resolved(base: &FsPath, path: impl AsRef<FsPath>) -> PathBuf {
     }
 }
 
-/// The folder or URL that a file lies in, and the file's name; `None` where there is no name.
-#[must_use]
-pub fn divided(file: &FsPath) -> Option<(&FsPath, &str)> {
+/// The folder or URL that a file lies in, and the file's name.
+///
+/// # Errors
+/// When the path ends with no name, or is a URL that [`Location::of`] refuses.
+pub fn divided(file: &FsPath) -> Result<(&FsPath, &str), StoreError> {
+    let location = Location::of(file)?;
+    let no_file = || StoreError::Open {
+        root: location.to_string(),
+        reason: "it is no path of a file".to_owned(),
+    };
     if let Some((text, (_, _, path))) = file.to_str().and_then(|text| Some((text, url(text)?))) {
-        let (_, name) = path.rsplit_once('/')?;
-        let folder = FsPath::new(&text[..text.len() - name.len()]);
-        return (!name.is_empty()).then_some((folder, name));
+        let name = path.rsplit_once('/').map(|(_, name)| name);
+        let name = name.filter(|name| !name.is_empty()).ok_or_else(no_file)?;
+        return Ok((FsPath::new(&text[..text.len() - name.len()]), name));
     }
-    let name = file.file_name()?.to_str()?;
+    let name = file.file_name().and_then(|name| name.to_str()).ok_or_else(no_file)?;
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    Some((parent.unwrap_or(FsPath::new(".")), name))
+    Ok((parent.unwrap_or(FsPath::new(".")), name))
 }
 
 impl Location {

@@ -2,7 +2,7 @@
 //!
 //! A reader begins with one small request and asks for more and larger chunks as long as it is read
 //! on, up to [`AHEAD`] chunks of [`CHUNK`] bytes (16 MiB) on their way at a time. All readers of the
-//! process together hold at most [`BUDGET`] bytes (256 MiB); a reader that finds it spent goes on
+//! process together hold at most 256 MiB ([`BUDGET`]); a reader that finds it spent goes on
 //! with single chunks of [`SMALL`] bytes.
 
 use std::collections::VecDeque;
@@ -26,14 +26,14 @@ const AHEAD: usize = 4;
 const SMALL: u64 = 256 << 10;
 /// Ranges up to this size are one request.
 const WHOLE: u64 = 1 << 20;
-/// Bytes that all readers together have on their way or hold.
-const BUDGET: usize = 256 << 20;
+/// What all readers together have on their way or hold, in [`UNIT`]s: 256 MiB.
+const BUDGET: usize = 4096;
 /// What the budget is counted in.
 const UNIT: u64 = 64 << 10;
 
 fn budget() -> &'static Arc<Semaphore> {
     static LEFT: OnceLock<Arc<Semaphore>> = OnceLock::new();
-    LEFT.get_or_init(|| Arc::new(Semaphore::new(BUDGET / UNIT as usize)))
+    LEFT.get_or_init(|| Arc::new(Semaphore::new(BUDGET)))
 }
 
 /// Bytes of a stored file, in order.

@@ -46,6 +46,14 @@ pub(super) fn client(root: &Location) -> Result<Arc<dyn ObjectStore>, StoreError
     if let Some(client) = clients.get(bucket) {
         return Ok(Arc::clone(client));
     }
+    if root.scheme() == Scheme::S3 && !secure() {
+        return Err(StoreError::Open {
+            root: root.to_string(),
+            reason:
+                "AWS_ENDPOINT_URL begins with http://; set AWS_ALLOW_HTTP=true if that is meant"
+                    .to_owned(),
+        });
+    }
     // Fails where the program has chosen one before: just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = build(root.scheme(), bucket).map_err(|error| StoreError::Open {
@@ -54,6 +62,16 @@ pub(super) fn client(root: &Location) -> Result<Arc<dyn ObjectStore>, StoreError
     })?;
     clients.insert(bucket.to_owned(), Arc::clone(&client));
     Ok(client)
+}
+
+/// Whether the S3 endpoint of the environment is reached by https, or need not be.
+fn secure() -> bool {
+    let names = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
+    let endpoint = names.iter().find_map(|name| std::env::var(name).ok());
+    let allowed = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| {
+        matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "y" | "on")
+    });
+    allowed || endpoint.is_none_or(|endpoint| !endpoint.starts_with("http://"))
 }
 
 /// Client settings that the environment does not give, for providers whose names begin with `start`.

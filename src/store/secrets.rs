@@ -11,8 +11,12 @@ const HIDDEN: char = '*';
 /// Shorter values of the environment are no secrets, and would be found everywhere.
 const MIN_SECRET: usize = 8;
 
-/// Where in `text` URLs hold user names, passwords or query values.
-fn places(text: &str) -> Vec<Range<usize>> {
+/// Parts of names of query values that are secret.
+const SECRET_NAMES: [&str; 7] =
+    ["sig", "token", "credential", "key", "secret", "password", "policy"];
+
+/// Where in `text` URLs hold user names, passwords or query values whose names are `secret`.
+fn places(text: &str, secret: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(start) = text[at..].find("://").map(|found| at + found + 3) {
@@ -32,7 +36,7 @@ fn places(text: &str) -> Vec<Range<usize>> {
         if let Some(query) = url.find('?').filter(|&at| is_query(&url[at + 1..])) {
             let mut from = start + query + 1;
             for pair in url[query + 1..].split('&') {
-                if let Some((name, value)) = pair.split_once('=') {
+                if let Some((name, value)) = pair.split_once('=').filter(|(name, _)| secret(name)) {
                     let value_at = from + name.len() + 1;
                     found.push(value_at..value_at + value.len());
                 }
@@ -55,8 +59,12 @@ pub(super) fn is_query(rest: &str) -> bool {
 /// what they were.
 #[must_use]
 pub fn masked(text: &str) -> String {
+    blotted(text, |_| true)
+}
+
+fn blotted(text: &str, secret: impl Fn(&str) -> bool) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    for place in places(text) {
+    for place in places(text, secret) {
         bytes[place].fill(HIDDEN as u8);
     }
     // Whole stretches between ASCII characters were filled with ASCII.
@@ -65,7 +73,10 @@ pub fn masked(text: &str) -> String {
 
 /// A text that a storage service wrote, without anything secret.
 pub(super) fn scrubbed(text: &str) -> String {
-    let mut text = masked(text);
+    let mut text = blotted(text, |name| {
+        let name = name.to_ascii_lowercase();
+        SECRET_NAMES.iter().any(|secret| name.contains(secret))
+    });
     for value in environment() {
         if text.contains(&value) {
             text = text.replace(&value, "[hidden]");
@@ -112,5 +123,8 @@ mod tests {
             assert_eq!(masked(text), wanted);
             assert_eq!(masked(text).len(), text.len());
         }
+        let said = "GET http://h/b?list-type=2&X-Amz-Signature=abc&prefix=x in 2 s";
+        let wanted = "GET http://h/b?list-type=2&X-Amz-Signature=***&prefix=x in 2 s";
+        assert_eq!(scrubbed(said), wanted);
     }
 }

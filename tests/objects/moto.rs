@@ -47,7 +47,7 @@ impl Moto {
                 .unwrap();
             let address = format!("127.0.0.1:{port}");
             let start = Instant::now();
-            while start.elapsed() < Duration::from_secs(120) {
+            while start.elapsed() < Duration::from_mins(2) {
                 if TcpStream::connect(&address).is_ok() {
                     let moto = Self { server, address };
                     moto.request("PUT", &format!("/{BUCKET}"), b"");

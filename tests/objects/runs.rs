@@ -29,13 +29,13 @@ rejected = "all"
 [[source]]
 name = "web"
 path = "{place}/web/**/*.jsonl*"
-split_size = "150KiB"
+split_size = "400KiB"
 keep_fields = ["url"]
 
 [[source]]
 name = "books"
 path = ["{place}/books/novels-de.parquet", "{place}/books/novels-e?.parquet"]
-split_size = "200KiB"
+split_size = "700KiB"
 
 [[stage]]
 op = "sample"
@@ -114,7 +114,7 @@ fn a_run_in_a_bucket_gives_the_same_bytes() {
         .unwrap();
     let start = Instant::now();
     while moto.keys("runs/killed/manifests/").len() < 3 {
-        assert!(start.elapsed() < Duration::from_secs(300));
+        assert!(start.elapsed() < Duration::from_mins(5));
         std::thread::sleep(Duration::from_millis(20));
     }
     child.kill().unwrap();
@@ -183,6 +183,26 @@ fn an_index_may_lie_in_a_bucket() {
         crate::support::ledger(&lab.path("b")).into_iter().map(|row| row[2].clone()).collect();
     assert_eq!(verdicts, ["kept", "dropped"]);
     assert_eq!(moto.keys("index/versions/").len(), 2);
+}
+
+#[test]
+fn what_is_missing_in_the_environment_is_said() {
+    let lab = Lab::new();
+    let text = "name = \"x\"\n[[source]]\nname = \"web\"\npath = \"s3://shelf/*.jsonl\"\n";
+    let file = lab.write("x.toml", format!("{text}[[stage]]\nop = \"sample\"\nfraction = 0.5\n"));
+    let run = |allow: &str| {
+        let mut command = tamis();
+        command.args(["run", &file, "--out", &lab.text("out")]);
+        // Nobody listens there.
+        command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("AWS_ALLOW_HTTP", allow);
+        command.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "y");
+        let output = command.env("TAMIS_RETRY_SECONDS", "1").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = run("false");
+    assert!(code == Some(2) && said.contains("AWS_ALLOW_HTTP=true"), "{code:?} {said}");
+    let (code, said) = run("true");
+    assert!(code == Some(75) && said.contains("cannot list `s3://shelf`"), "{code:?} {said}");
 }
 
 /// Everything below a folder, as one text.

@@ -95,7 +95,8 @@ fn ranges(store: &Store) {
     let bytes = noise(7 << 20);
     let size = bytes.len() as u64;
     store.put("large", Bytes::from(bytes.clone())).unwrap();
-    let part = |start: u64, end: u64| &bytes[start as usize..end as usize];
+    let place = |at: u64| usize::try_from(at).unwrap();
+    let part = |start: u64, end: u64| &bytes[place(start)..place(end)];
     for (start, end) in [(0, 4), (size - 8, size), (12_345, 1_234_567), (5, 5), (0, size)] {
         assert!(store.read_range("large", start..end).unwrap() == part(start, end));
         let mut read = Vec::new();
@@ -108,7 +109,7 @@ fn ranges(store: &Store) {
         assert!(found == part(range.start, range.end));
     }
     // Read to the middle and left there.
-    let mut start = [0; 300_000];
+    let mut start = vec![0; 300_000];
     store.reader("large", 1..size).unwrap().read_exact(&mut start).unwrap();
     assert!(start == part(1, 300_001));
 
@@ -162,6 +163,28 @@ fn folders_and_memory_pass_the_suite() {
 #[ignore = "started by other tests, with a server in its environment"]
 fn child() {
     suite(&Store::open(std::env::var("TAMIS_TEST_ROOT").unwrap()).unwrap());
+}
+
+/// Prints how fast a large file is written and read at what the environment names.
+#[test]
+#[ignore = "a measurement: TAMIS_TEST_ROOT=s3://… cargo test -- --ignored throughput --nocapture"]
+fn throughput() {
+    let store = Store::open(std::env::var("TAMIS_TEST_ROOT").unwrap()).unwrap();
+    let bytes = noise(128 << 20);
+    let start = std::time::Instant::now();
+    let mut writer = store.writer("large").unwrap();
+    writer.write_all(&bytes).unwrap();
+    writer.finish().unwrap();
+    eprintln!("written at {:.0} MB/s", 134.2 / start.elapsed().as_secs_f64());
+    let start = std::time::Instant::now();
+    let mut reader = store.reader("large", 0..bytes.len() as u64).unwrap();
+    let mut read = vec![0; 1 << 20];
+    let mut length = 0;
+    while let Ok(more @ 1..) = reader.read(&mut read) {
+        length += more;
+    }
+    eprintln!("read at {:.0} MB/s", 134.2 / start.elapsed().as_secs_f64());
+    assert_eq!(length, bytes.len());
 }
 
 #[test]
