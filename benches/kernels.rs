@@ -213,13 +213,13 @@ fn line_filter(bencher: Bencher) {
     chain(bencher, &[("line-filter", settings)]);
 }
 
-#[divan::bench(args = ["c4-paragraph", "c4-badwords", "ngram-repetition", "normalize"])]
+#[divan::bench(args = ["c4-paragraph", "c4-badwords", "ngram-repetition", "normalize", "boilerplate-lines"])]
 fn op(bencher: Bencher, op: &str) {
     chain(bencher, &[(op, serde_json::json!({}))]);
 }
 
 /// Ops that need no words, and those of which words are split for them alone.
-#[divan::bench(args = ["length", "stop-words", "symbol-ratio", "compression-ratio"])]
+#[divan::bench(args = ["length", "stop-words", "symbol-ratio", "compression-ratio", "fix-text"])]
 fn character_op(bencher: Bencher, op: &str) {
     let settings = match op {
         "symbol-ratio" => serde_json::json!({"per": "chars", "max_digits": 0.3}),

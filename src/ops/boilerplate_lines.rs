@@ -35,10 +35,11 @@ use crate::text::{Span, Word, WordKind};
 ///    and `repeated` (a line of three words or more again). Phrases are English and Chinese; all else
 ///    holds for any language.
 /// 2. A text is a page when at least `min_furniture_lines` lines, and `min_furniture_share` of all, have
-///    a phrase of the rules, teasers and repetitions aside. Others are left alone, and so is a text a quarter of
-///    which is program code: poems, plays, tables and novels have short lines that are all they are.
+///    a phrase of these rules (of `teaser`, `pagination`, `links`, `byline` and `repeated` none counts,
+///    and no line counts again). Others are left alone, and so is a text of which more than a quarter
+///    is program code: poems, plays, tables and novels have short lines that are all they are.
 /// 3. In pages each line gets a score from what was seen of it and of the lines around it: short lines
-///    in a row speak against each other, sentences near a line speak for it. Scores are the logarithm
+///    in a row speak against each other, sentences near a line speak for it. Scores are a logarithm
 ///    of odds, learnt from pages of which the main text is known
 ///    ([the set of scrapinghub](https://github.com/scrapinghub/article-extraction-benchmark)). Then
 ///    that sequence of lines is kept that has the greatest sum of scores, `smoothing` paid for each
@@ -48,13 +49,10 @@ use crate::text::{Span, Word, WordKind};
 ///
 /// Blank lines go with the line behind them. A line taken out counts for its rule, or for `context`
 /// where it has none. A document is dropped when less is left than `min_chars_left`, or when more is
-/// gone than `max_removed_share`; a value equal to a threshold passes. With `action = "annotate"` the
-/// text stays and nothing is dropped.
+/// gone than `max_removed_share`; a value equal to a threshold passes.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct BoilerplateLines {
-    /// What to do.
-    pub action: Action,
     /// Least number of lines with a phrase that make a page.
     pub min_furniture_lines: u64,
     /// Least share of such lines among all that make a page.
@@ -71,21 +69,9 @@ pub(super) struct BoilerplateLines {
     pub max_removed_share: f64,
 }
 
-/// What `boilerplate-lines` does with what it finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Action {
-    /// Takes lines out.
-    #[default]
-    Remove,
-    /// Only counts them.
-    Annotate,
-}
-
 impl Default for BoilerplateLines {
     fn default() -> Self {
         Self {
-            action: Action::default(),
             min_furniture_lines: 3,
             min_furniture_share: 0.02,
             min_line_score: -0.75,
@@ -170,7 +156,7 @@ impl Settings for BoilerplateLines {
 
 impl BoilerplateLines {
     fn decide(&self, lines: bool, left: u64, share: f64) -> Decision {
-        if self.action == Action::Annotate || !lines {
+        if !lines {
             Decision::Keep
         } else if left < self.min_chars_left {
             Decision::Drop(NOTHING_LEFT)
@@ -256,8 +242,7 @@ impl DocumentOp for Remover {
             row.count(FIRST_RULE + index, count);
         }
         let decision = self.settings.decide(!lines.is_empty(), left as u64, share);
-        let edits = self.settings.action == Action::Remove && decision == Decision::Keep;
-        if edits && removed > 0 {
+        if decision == Decision::Keep && removed > 0 {
             keep_lines(spans, places, &sequence.keep, new);
             new.finish(text, row);
         }

@@ -104,7 +104,6 @@ fn little_left_is_dropped() {
     assert_eq!(trial.reason(), "too-little-left");
     assert_eq!(trial.text, None);
     assert_eq!(cleaned("min_chars_left = 0", &menu).0, "");
-    assert_eq!(cleaned("action = \"annotate\"", &menu).1.reason(), "");
     let page = format!("{MENU}\n{ARTICLE}\n{FOOT}");
     let (_, trial) = cleaned("", &page);
     let (left, share) = (trial.number("chars_left"), trial.number("removed_share"));
@@ -116,9 +115,6 @@ fn little_left_is_dropped() {
     ] {
         assert_eq!(cleaned(&toml, &page).1.reason(), reason, "{toml}");
     }
-    let annotated = cleaned("action = \"annotate\"\nmax_removed_share = 0.1", &page);
-    assert_eq!(annotated.0, page);
-    assert!(annotated.1.number("removed_lines") > 1.0);
 }
 
 #[test]
