@@ -32,6 +32,9 @@ pub(super) struct ArchiveReader {
     /// Of the readers before.
     records: u64,
     passed_over: BTreeMap<String, u64>,
+    /// Records of all kinds, documents too.
+    #[cfg(test)]
+    counts: BTreeMap<String, u64>,
 }
 
 /// A file of an archive.
@@ -59,6 +62,8 @@ impl ArchiveReader {
             reader: None,
             records: 0,
             passed_over: BTreeMap::new(),
+            #[cfg(test)]
+            counts: BTreeMap::new(),
         };
         let head = store.read_range(&piece.file, 0..piece.size.min(ZIP.len() as u64))?;
         reader.parts = if head == ZIP {
@@ -140,6 +145,8 @@ impl RecordReader for ArchiveReader {
                 }
                 self.records += reader.records();
                 add(&mut self.passed_over, reader.passed_over());
+                #[cfg(test)]
+                add(&mut self.counts, reader.counts().map(|(k, n)| (k.to_owned(), n)).collect());
                 self.reader = None;
             }
             if batch.is_full() {

@@ -75,7 +75,7 @@ impl WarcReader {
 
     /// How many records of each type were met, by their names.
     #[cfg(test)]
-    fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.records.counts().iter().map(|(kind, count)| (kind.name(), count))
     }
 }

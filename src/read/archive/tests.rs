@@ -111,3 +111,50 @@ fn a_damaged_archive_is_one_failed_row() {
     assert_eq!((found[0].position, &found[0].text), (Position::plain(0), &Err("corrupt")));
     assert_eq!(read(&archive, Part::Bytes(1..100)), []);
 }
+
+/// Records of real archives by type, as `benches/parity/warc_counts.md` compares and explains them.
+#[test]
+#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "real files, if they are there")]
+fn real_archives_have_the_records_that_the_table_says() {
+    #[derive(serde::Deserialize)]
+    struct Tools {
+        tamis: Counted,
+    }
+    #[derive(serde::Deserialize)]
+    struct Counted {
+        counts: BTreeMap<String, u64>,
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let data = root.join("../shared/data");
+    if !data.join("warc").is_dir() {
+        eprintln!("SKIPPED: real web archives are not at {}", data.display());
+        return;
+    }
+    let table = std::fs::read(root.join("benches/parity/warc_counts.json")).unwrap();
+    let table: BTreeMap<String, Tools> = serde_json::from_slice(&table).unwrap();
+    assert_eq!(table.len(), 64);
+    for (name, Tools { tamis }) in table {
+        let bytes = std::fs::read(data.join(&name)).unwrap();
+        let count = |part| {
+            let (_folder, store, piece) = file(&bytes, part);
+            let mut reader = ArchiveReader::open(&store, &fields(), &piece).unwrap();
+            let rows = super::super::decompress::testing::drain(&mut reader, 1);
+            (rows, reader.counts.into_iter().filter(|(_, count)| *count > 0).collect())
+        };
+        let (whole, counts): (Vec<Row>, BTreeMap<String, u64>) = count(Part::Whole);
+        assert_eq!(counts, tamis.counts, "{name}");
+        if name.ends_with(".wacz") {
+            continue;
+        }
+        let (mut rows, mut sums) = (Vec::new(), BTreeMap::new());
+        let step = (bytes.len() / 5).max(7);
+        for start in (0..bytes.len()).step_by(step) {
+            let end = bytes.len().min(start + step);
+            let (more, counts) = count(Part::Bytes(start as u64..end as u64));
+            rows.extend(more);
+            add(&mut sums, counts);
+        }
+        assert!(rows == whole, "{name} in five pieces: {} rows of {}", rows.len(), whole.len());
+        assert_eq!(sums, tamis.counts, "{name} in five pieces");
+    }
+}
