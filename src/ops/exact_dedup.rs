@@ -41,10 +41,10 @@ pub(super) struct ExactDedup {
     pub exempt: Vec<String>,
     /// The share of its documents that a source or a language may lose before the summary warns.
     pub alarm: f64,
-    /// A folder or URL with the keys of earlier runs, to which this run adds its own at the end, at once: a
-    /// run that fails leaves it as it was. Runs with one index share `by` and `scope`. A run that is
-    /// started again does not meet what it added itself. Crawl after crawl with `index_action =
-    /// "drop"` keeps what one run over all of them would keep, sources in the order of the crawls;
+    /// A folder or URL with the keys of earlier runs, to which this run adds its own at the end, at
+    /// once: a run that fails leaves it as it was. Runs with one index share `by` and `scope`. A run
+    /// that is started again does not meet what it added itself. Crawl after crawl with `index_action
+    /// = "drop"` keeps what one run over all of them would keep, sources in the order of the crawls;
     /// `copies` counts what was seen so far (once for each earlier run).
     pub index: Option<String>,
     /// What happens to documents that an earlier run has, too.

@@ -94,13 +94,14 @@ pub(super) struct MinhashDedup {
     /// The share of its documents that a source or a language may lose before the summary warns: a
     /// sign of templates that are taken for duplicates.
     pub alarm: f64,
-    /// A folder or URL with the bands and n-grams of what earlier runs kept, to which this run adds its own
-    /// at the end, at once: a run that fails leaves it as it was. Runs with one index share what
-    /// decides about signatures (`unit`, `ngram`, `bands`, `rows`, `scope`), and need `verify`. A run
-    /// that is started again does not meet what it added itself. Crawl after crawl with `index_action
-    /// = "drop"` and `keep = "first"` keeps what one run over all of them would keep, sources in the
-    /// order of the crawls, as long as no component goes beyond `max_cluster`; `copies` counts what
-    /// was seen so far (once for each earlier run). It takes about as much room as the kept texts.
+    /// A folder or URL with the bands and n-grams of what earlier runs kept, to which this run adds
+    /// its own at the end, at once: a run that fails leaves it as it was. Runs with one index share
+    /// what decides about signatures (`unit`, `ngram`, `bands`, `rows`, `scope`), and need `verify`. A
+    /// run that is started again does not meet what it added itself. Crawl after crawl with
+    /// `index_action = "drop"` and `keep = "first"` keeps what one run over all of them would keep,
+    /// sources in the order of the crawls, as long as no component goes beyond `max_cluster`; `copies`
+    /// counts what was seen so far (once for each earlier run). It takes about as much room as the
+    /// kept texts.
     pub index: Option<String>,
     /// What happens to documents that are like one of an earlier run.
     /// ([FineWeb](https://arxiv.org/abs/2406.17557) found that dropping them does not help.)
