@@ -13,6 +13,7 @@ mod dialect;
 mod exact_dedup;
 mod exchange;
 mod expression;
+mod extract_html;
 mod fineweb_quality;
 mod gopher_quality;
 mod gopher_repetition;
@@ -58,6 +59,7 @@ pub use self::settings::{
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
+    OpEntry::of::<extract_html::ExtractHtml>(),
     OpEntry::of::<url_filter::UrlFilter>(),
     OpEntry::of::<language::Language>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
