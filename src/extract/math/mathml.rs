@@ -346,13 +346,16 @@ impl Converter<'_, '_> {
 
     /// Text within a formula.
     fn words(&self, node: NodeId) -> String {
-        let text = self.text(node).replace('\u{a0}', " ");
-        let text = text.replace(|sign| matches!(sign, '\u{2061}'..='\u{2064}'), "");
-        if text.is_empty() {
-            return text;
+        let text = self.text(node);
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        if words.is_empty() {
+            // KaTeX and MathJax write blanks that count as no-break spaces, but some do not.
+            return if text.is_empty() { text } else { "\\ ".to_owned() };
         }
+        let mut text = words.join(" ").replace('\u{a0}', " ");
+        text.retain(|sign| !matches!(sign, '\u{2061}'..='\u{2064}'));
         if text.trim().is_empty() {
-            return "\\ ".to_owned();
+            return if text.is_empty() { text } else { "\\ ".to_owned() };
         }
         let name = match self.dom.attr(node, Attr::Mathvariant) {
             Some("bold") => "\\textbf",

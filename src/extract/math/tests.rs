@@ -31,7 +31,7 @@ fn presentation_becomes_latex() {
         ("<mo>-</mo><mi>x</mi><mo>−</mo><mo>-</mo><mn>1</mn>", "-x - -1"),
         ("<mi>sin</mi><mo>&#x2061;</mo><mi>x</mi>", "\\sin x"),
         ("<mi>rank</mi><mo>&#x2061;</mo><mi>A</mi>", "\\operatorname{rank}A"),
-        ("<mtext>if&nbsp;50% </mtext>", "\\text{if 50\\% }"),
+        ("<mtext>if&nbsp;50% </mtext>", "\\text{if 50\\%}"),
         ("<mi mathvariant='bold'>v</mi><mi>ℝ</mi><mi>𝒜</mi>", "\\mathbf{v}\\mathbb{R}\\mathcal{A}"),
         ("<mfenced open='[' close=')'><mi>a</mi><mi>b</mi></mfenced>", "\\left[a, b\\right)"),
         (
