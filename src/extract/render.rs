@@ -88,9 +88,15 @@ impl Render<'_, '_> {
     /// Into an element; `false`: what is below it has been written or is left out.
     fn enter(&mut self, node: NodeId, tag: Tag) -> bool {
         let dom = self.dom;
-        // No choice of content sees that a script holds a formula.
-        if self.content.skips(node) && tag != Tag::Script {
-            return false;
+        if self.content.skips(node) {
+            match tag {
+                // No choice of content sees that a script holds a formula, and sortable columns
+                // have headings with the names of menus.
+                Tag::Script => {}
+                Tag::Th if self.tables.in_row() => {}
+                Tag::Td => return self.empty_cell(node),
+                _ => return false,
+            }
         }
         let look = Look::new(dom, node);
         if math::is_candidate(dom, node, look.classes) {
@@ -135,6 +141,15 @@ impl Render<'_, '_> {
             }
         }
         true
+    }
+
+    /// A cell that is left out still is a column of its table; nothing below it is written.
+    fn empty_cell(&mut self, cell: NodeId) -> bool {
+        if self.tables.in_row() {
+            self.tables.enter_cell(self.dom, cell, &mut self.writer);
+            self.tables.leave_cell(&mut self.writer);
+        }
+        false
     }
 
     fn leave(&mut self, tag: Tag) {
@@ -417,6 +432,24 @@ pub(super) mod tests {
         let content = Content::new(vec![dom.body().unwrap()], skip);
         super::text(&dom, &content, &Options::default(), &mut out);
         assert_eq!(out, "x:a\n\nd");
+    }
+
+    #[test]
+    fn a_cell_left_out_is_empty() {
+        let dom =
+            dom::parse("<table><tr><td>a<td>b<td>c<tr><td>d<td>e<td>f</table>", Budget::default());
+        let mut skip = vec![false; dom.len()];
+        for cell in dom.descendants(NodeId::DOCUMENT).filter(|&at| dom.tag(at) == Tag::Td) {
+            skip[cell.index()] = matches!(dom.text_of(cell).as_str(), "b" | "d");
+        }
+        let mut out = String::new();
+        super::text(
+            &dom,
+            &Content::new(vec![NodeId::DOCUMENT], skip),
+            &Options::default(),
+            &mut out,
+        );
+        assert_eq!(out, "| a | | c |\n| | e | f |");
     }
 
     #[test]

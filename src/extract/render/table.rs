@@ -279,6 +279,11 @@ impl Tables {
         }
     }
 
+    /// Whether a row of data is open.
+    pub(super) fn in_row(&self) -> bool {
+        self.open.last().is_some_and(|table| table.place != Place::Outside)
+    }
+
     /// Whether words are being written into a cell of data.
     pub(super) fn in_cell(&self) -> bool {
         self.open.last().is_some_and(|table| table.place == Place::Cell)
