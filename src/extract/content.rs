@@ -185,6 +185,9 @@ impl Page<'_> {
             roots.extend(self.lead(root));
         }
         roots.push(root);
+        if self.wish.comments {
+            roots = self.with_comments(&roots);
+        }
         self.measure();
         let mut letters = Letters::default();
         for root in &roots {

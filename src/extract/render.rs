@@ -112,7 +112,8 @@ impl Render<'_, '_> {
         if is_unseen(dom, node, tag) || look.is_hidden(tag) {
             return false;
         }
-        if code::is_region(dom, node, look.classes) || code::is_preformatted(look.style) {
+        if code::is_region(dom, node, look.classes) || code::is_preformatted(dom, node, look.style)
+        {
             self.scratch.clear();
             code::lines(dom, node, &mut self.scratch);
             self.writer.block(&self.scratch);

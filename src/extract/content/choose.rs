@@ -134,4 +134,29 @@ impl Page<'_> {
         }
         None
     }
+
+    /// The roots, and what readers wrote outside of them, in the page's order.
+    pub(super) fn with_comments(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        let mut below = self.dom.descendants(self.body);
+        let mut next = Some(self.body);
+        while let Some(node) = next {
+            let above = |root: &NodeId| self.dom.ancestors(*root).any(|above| above == node);
+            let comments = self.marks[node.index()].has(Marks::COMMENT)
+                && self.stats[node.index()].good > 0
+                && !roots.iter().any(above);
+            if roots.contains(&node) || comments && !self.skip[node.index()] {
+                found.push(node);
+                below.skip_children(node);
+                if node == self.body {
+                    break;
+                }
+            } else if self.skip[node.index()] {
+                below.skip_children(node);
+            }
+            next = below.next();
+        }
+        // What holds a root may have been left out itself.
+        if roots.iter().all(|root| found.contains(root)) { found } else { roots.to_vec() }
+    }
 }

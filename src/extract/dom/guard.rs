@@ -81,7 +81,8 @@ fn changes_tokens(tag: &Tag) -> bool {
 /// Counts the attributes of a tag that does not end.
 #[derive(Debug, Default)]
 pub(super) struct LongTag {
-    seen: u64,
+    /// Tokens after the step before; none before the first.
+    seen: Option<u64>,
     inside: bool,
     quote: u8,
     attributes: usize,
@@ -95,12 +96,15 @@ impl LongTag {
     /// attributes by now.
     pub(super) fn floods(&mut self, step: &str, tokens: u64) -> bool {
         let bytes = step.as_bytes();
-        if self.seen != tokens {
-            self.seen = tokens;
+        if self.seen != Some(tokens) {
             // An open tag can only begin behind the last token, which ends behind the last `>`.
             let from = memchr::memrchr(b'>', bytes).map_or(0, |at| at + 1);
-            let from = memchr::memchr(b'<', &bytes[from..]).map(|at| from + at);
-            *self = Self { seen: tokens, inside: from.is_some(), ..Self::default() };
+            let from = memchr::memchr_iter(b'<', &bytes[from..])
+                .map(|at| from + at)
+                .find(|&at| bytes.get(at + 1).is_none_or(|next| !next.is_ascii_whitespace()))
+                // A comment may go on for long, and has no attributes.
+                .filter(|&at| bytes.get(at + 1).is_none_or(u8::is_ascii_alphabetic));
+            *self = Self { seen: Some(tokens), inside: from.is_some(), ..Self::default() };
             self.count(&bytes[from.unwrap_or(bytes.len())..]);
         } else if self.inside {
             self.count(bytes);

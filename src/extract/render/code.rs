@@ -80,11 +80,26 @@ pub(super) fn is_region(dom: &Dom, node: NodeId, classes: &str) -> bool {
     }
 }
 
-/// Whether a style makes line breaks of the source count.
-pub(super) fn is_preformatted(style: &str) -> bool {
+/// Whether a style makes line breaks of the source count: for a paragraph of plain lines. Editors
+/// write `white-space: pre-wrap` on every run of words and around whole articles, too.
+pub(super) fn is_preformatted(dom: &Dom, node: NodeId, style: &str) -> bool {
+    const LOOK: usize = 64;
     let Some(at) = style.find("white-space") else { return false };
     let value = style[at + "white-space".len()..].trim_start_matches([' ', ':']);
-    value.starts_with("pre") && !value.starts_with("pre-line")
+    if !value.starts_with("pre")
+        || value.starts_with("pre-line")
+        || !matches!(dom.tag(node), Tag::Div | Tag::P)
+    {
+        return false;
+    }
+    let plain = |below: NodeId| {
+        matches!(
+            dom.tag(below),
+            Tag::Text | Tag::Span | Tag::A | Tag::B | Tag::I | Tag::Em | Tag::Strong | Tag::Br
+        )
+    };
+    let mut below = dom.descendants(node);
+    below.by_ref().take(LOOK).all(plain) && below.next().is_none()
 }
 
 /// `<code>` is a block where it holds line breaks of its own: then it is `pre` in disguise.
@@ -303,6 +318,21 @@ mod tests {
         let gist = "<table class='highlight js-file-line-container'><tr><td class='blob-num' data-line-number=1></td><td class='blob-code'>a</td></tr>
             <tr><td class='blob-num' data-line-number=2></td><td class='blob-code'>  b</td></tr></table>";
         assert_eq!(text(gist), "a\n  b");
+    }
+
+    #[test]
+    fn styles_of_editors_make_no_code() {
+        assert_eq!(
+            text(
+                "<p><span style='white-space:pre-wrap'>One </span><span style='white-space: pre-wrap;'>line</span></p>"
+            ),
+            "One line"
+        );
+        assert_eq!(
+            text("<div style='white-space:pre-wrap'><p>a\n b</p><p>c</p></div>"),
+            "a b\n\nc"
+        );
+        assert_eq!(text("<div style='white-space:pre'>roses\n  are red</div>"), "roses\n  are red");
     }
 
     #[test]

@@ -219,7 +219,13 @@ fn pages_made_to_hurt() {
         ("deep inline", format!("<p>{}{word}", "<b><i>".repeat(20_000))),
         ("deep lists", format!("{}{word}", "<ul><li>".repeat(20_000))),
         ("deep tables", format!("{}{word}", "<table><tr><td>".repeat(5_000))),
-        ("formatting", "<p><b class=a><i id=b>x</p>".repeat(3_000)),
+        (
+            "formatting",
+            (0..3_000).fold(String::new(), |mut all, n| {
+                write!(all, "<p><b id=b{n}>x</p>").unwrap();
+                all
+            }),
+        ),
         (
             "attributes",
             format!(
@@ -242,9 +248,9 @@ fn pages_made_to_hurt() {
     for (name, html) in cases {
         let trial = run("min_chars = 0\ninput = \"html\"", &html);
         assert!(trial.text.is_some(), "{name}");
-        if name.starts_with("deep") || name == "formatting" {
+        if name.starts_with("deep") {
             assert_eq!(signal(&trial, "cut").as_deref(), Some("depth"), "{name}");
-            assert!(name == "formatting" || trial.text.unwrap().contains("word, and"), "{name}");
+            assert!(trial.text.unwrap().contains("word, and"), "{name}");
         } else if name == "attributes" {
             assert_eq!(signal(&trial, "cut").as_deref(), Some("nodes"), "{name}");
         } else if ["one long attribute", "script", "open script", "open comment", "NUL"]
