@@ -65,10 +65,12 @@ impl Page<'_> {
             return true;
         }
         let wanted = if self.wish.comments { Marks::COMMENT } else { Marks::default() };
-        // Posts of other places, shown within the text, come in a box made for passing pages on.
-        let posts = Marks::CHROME.or(Marks::SHARE);
+        // Posts of other places, shown within the text, come in a box made for passing pages on,
+        // and listings in one with a toolbar.
+        let boxes = Marks::CHROME.or(Marks::SHARE);
+        let shown = |tag| self.dom.find(node, tag).is_some();
         marks.without(wanted).has(Marks::AGAINST)
-            && !(marks.has(posts) && self.dom.find(node, Tag::Blockquote).is_some())
+            && !(marks.has(boxes) && (shown(Tag::Blockquote) || shown(Tag::Pre)))
     }
 
     /// Whether the element is there for a formula: those come twice, for eyes and for readers
