@@ -137,11 +137,20 @@ fn byline(text: &str) -> Option<String> {
         "por ",
     ];
     let text = collapse(text);
-    let mut author =
-        text.trim_matches(|edge: char| edge.is_whitespace() || "|·•,–—-:".contains(edge));
+    let is_edge = |edge: char| edge.is_whitespace() || "|·•,–—-:".contains(edge);
+    let mut author = text.trim_matches(is_edge);
     for opening in OPENINGS {
         if author.get(..opening.len()).is_some_and(|start| start.eq_ignore_ascii_case(opening)) {
             author = author[opening.len()..].trim_start();
+        }
+    }
+    // A date or the number of comments follows.
+    let number =
+        author.as_bytes().windows(2).position(|pair| pair[0] == b' ' && pair[1].is_ascii_digit());
+    if let Some(name) = number.and_then(|at| author.get(..at)) {
+        let name = name.trim_end_matches(is_edge);
+        if name.contains(' ') {
+            author = name;
         }
     }
     let address =

@@ -72,6 +72,14 @@ fn broken_and_huge_json_ld() {
 }
 
 #[test]
+fn bylines_end_before_dates() {
+    assert_eq!(byline("By Flo Flour | 22 Dec 2016 651").as_deref(), Some("Flo Flour"));
+    assert_eq!(byline("user 77").as_deref(), Some("user 77"));
+    assert_eq!(byline(" Written by Gil  Grain, ").as_deref(), Some("Gil Grain"));
+    assert_eq!(byline("2016"), None);
+}
+
+#[test]
 fn no_author_is_an_address() {
     let page = "<meta property='article:author' content='https://facebook.example/x'><a rel=author>Ed Eater</a>";
     assert_eq!(of(page).author.as_deref(), Some("Ed Eater"));
