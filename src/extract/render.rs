@@ -47,10 +47,12 @@ pub fn text(dom: &Dom, content: &Content, options: &Options, out: &mut String) {
         tables: Tables::new(options.spanned_cells),
         formulas: options.formulas.clone(),
         scratch: String::new(),
+        root: NodeId::DOCUMENT,
     };
     for &root in &content.roots {
         render.writer.set_break(Break::Paragraph);
-        render.root(root);
+        render.root = root;
+        render.write_root();
     }
 }
 
@@ -62,11 +64,13 @@ struct Render<'d, 'o> {
     tables: Tables,
     formulas: math::Budget,
     scratch: String,
+    /// The root being written.
+    root: NodeId,
 }
 
 impl Render<'_, '_> {
-    fn root(&mut self, root: NodeId) {
-        let mut walk = self.dom.walk(root);
+    fn write_root(&mut self) {
+        let mut walk = self.dom.walk(self.root);
         let mut left_out = false;
         while let Some(edge) = walk.next() {
             match edge {
@@ -109,7 +113,9 @@ impl Render<'_, '_> {
                 Found::NoFormula => {}
             }
         }
-        if is_unseen(dom, node, tag) || look.is_hidden(tag) {
+        // What was chosen is wanted, even if a script was to show it later.
+        let wanted = node == self.root || matches!(tag, Tag::Html | Tag::Body);
+        if is_unseen(dom, node, tag) || !wanted && look.is_hidden(tag) {
             return false;
         }
         if code::is_region(dom, node, look.classes) || code::is_preformatted(dom, node, look.style)
@@ -451,6 +457,11 @@ pub(super) mod tests {
             &mut out,
         );
         assert_eq!(out, "| a | | c |\n| | e | f |");
+    }
+
+    #[test]
+    fn pages_that_a_script_shows() {
+        assert_eq!(text("<body style='visibility:hidden'><p>a</p><p hidden>b"), "a");
     }
 
     #[test]
