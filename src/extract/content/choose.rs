@@ -29,10 +29,14 @@ impl Page<'_> {
     /// The element that holds the main text.
     pub(super) fn choose(&self) -> NodeId {
         let mut at = self.body;
-        while let Some(next) = self.named(at).or_else(|| self.heaviest(at)) {
-            at = next;
+        loop {
+            // What has the text's name holds all of it, also where a part is much longer.
+            let ends = self.marks[at.index()].has(Marks::BODY);
+            match self.named(at).or_else(|| if ends { None } else { self.heaviest(at) }) {
+                Some(next) => at = next,
+                None => return at,
+            }
         }
-        at
     }
 
     /// The element below that is named as the text and holds most of what is there.

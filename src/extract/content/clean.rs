@@ -115,8 +115,8 @@ impl Page<'_> {
         }
     }
 
-    /// Leaves out paragraphs that stand in the page twice, in the same order: a second copy of the
-    /// text for another width of screen or for print.
+    /// Leaves out paragraphs that stand in the page twice, in the same order: a second copy of much of
+    /// the text, for another width of screen or for print.
     pub(super) fn drop_copies(&mut self, root: NodeId) {
         type Hasher = BuildHasherDefault<DefaultHasher>;
         let mut first: HashMap<String, usize, Hasher> = HashMap::default();
@@ -144,7 +144,9 @@ impl Page<'_> {
                 && copies[end].1 == copies[end - 1].1 + 1
                 && copies[end].2 > copies[end - 1].2;
             if !goes_on {
-                if end - start >= 3 {
+                let letters: u32 =
+                    copies[start..end].iter().map(|(node, ..)| self.stats[node.index()].own).sum();
+                if end - start >= 3 && letters.saturating_mul(6) > self.stats[root.index()].text {
                     for (node, ..) in &copies[start..end] {
                         self.skip[node.index()] = true;
                     }
