@@ -27,7 +27,8 @@ use crate::extract::{self, Budget, Cut, Extract, Mode, Options, Wish, render};
 /// A text that is no HTML passes as it is (`html` 0). A page with fewer than `min_chars` characters
 /// of text is dropped, as `empty` where there is none at all, else as `too-short`; one with just as
 /// many passes. What the page says about itself is in the signals `title`, `author`, `date`,
-/// `canonical_url`, `declared_language` and `site_name`, null where it says nothing.
+/// `canonical_url`, `declared_language` and `site_name`, null where it says nothing; they are in the
+/// ledger, and beside the text with `[documents] signals = ["extract-html.title"]`.
 ///
 /// The same page gives the same text on any machine: what a page may cost is limited by `max_bytes`,
 /// `max_nodes` and `max_depth`, not by time. What is beyond them is cut off, except that elements
