@@ -180,6 +180,9 @@ def peers() -> dict[str, Callable[[str], str | None]]:
         f"Resiliparse {version('resiliparse')}": lambda html: extract_plain_text(
             html, main_content=True
         ),
+        "  without image texts": lambda html: extract_plain_text(
+            html, main_content=True, alt_texts=False
+        ),
     }
 
 
