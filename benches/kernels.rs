@@ -323,6 +323,32 @@ fn encode_gpt2_to_shard_bytes(bencher: Bencher) {
         .bench(|| TokenBatch::encode(&tokenizer, 50_256, &batch).unwrap());
 }
 
+/// A page of a newspaper with some of everything, 200 times its text.
+fn page() -> String {
+    let page = include_str!("../src/ops/extract_html/page.html");
+    let (head, tail) = page.split_once("<div class=\"story-body\">").unwrap();
+    let (story, tail) = tail.split_once("<section").unwrap();
+    format!("{head}<div class=\"story-body\">{}<section{tail}", story.repeat(200))
+}
+
+#[divan::bench]
+fn html_to_tree(bencher: Bencher) {
+    let page = page();
+    let parse = || tamis::extract::dom::parse(black_box(&page), tamis::extract::Budget::default());
+    bencher.counter(BytesCount::of_str(page.as_str())).bench(parse);
+}
+
+#[divan::bench]
+fn html_to_main_text(bencher: Bencher) {
+    let page = page();
+    let options = tamis::extract::Options::default();
+    let mut text = String::new();
+    bencher.counter(BytesCount::of_str(page.as_str())).bench_local(|| {
+        text.clear();
+        tamis::extract::extract(black_box(&page), None, &options, &mut text)
+    });
+}
+
 /// A million dedup keys through the exchange: sort, write, in memory and in runs.
 #[divan::bench(args = [64 << 20, 4 << 20], sample_count = 5)]
 fn exchange_keys(bencher: Bencher, budget: usize) {

@@ -1,7 +1,8 @@
 //! tamis: from raw web-scale text to training shards, from one TOML file.
 //!
 //! The folders are the data's way: [`config`] reads the pipeline, [`plan`] turns it into phases and
-//! tasks, [`read`] brings records in, [`ops`] decide about them with [`text`] and [`model`],
+//! tasks, [`read`] brings records in, [`ops`] decide about them with [`text`], [`model`] and
+//! [`extract`],
 //! [`exchange`] lets documents of all tasks meet, [`tokens`] makes shards, [`ledger`] keeps what
 //! became of every record. [`exec`] runs tasks and commits them, [`cluster`] says where they run,
 //! [`store`] is the only door to storage, [`cli`] the commands. `train` (feature) trains on the
@@ -13,6 +14,7 @@ pub mod config;
 pub mod document;
 pub mod exchange;
 pub mod exec;
+pub mod extract;
 pub mod ledger;
 pub mod model;
 pub mod ops;

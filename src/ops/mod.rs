@@ -14,6 +14,7 @@ mod dialect;
 mod exact_dedup;
 mod exchange;
 mod expression;
+mod extract_html;
 mod fineweb_quality;
 mod fix_text;
 mod gopher_quality;
@@ -60,6 +61,7 @@ pub use self::settings::{
 
 /// Every op there is, in the order `tamis ops` lists them.
 pub static OPS: &[OpEntry] = &[
+    OpEntry::of::<extract_html::ExtractHtml>(),
     OpEntry::of::<url_filter::UrlFilter>(),
     OpEntry::of::<language::Language>(),
     OpEntry::of::<gopher_quality::GopherQuality>(),
