@@ -19,6 +19,9 @@ const MAX_IDLE_BYTES: usize = 4 << 20;
 /// How much of a block is shown to find out whether it is of interest.
 const GLIMPSE_BYTES: usize = 16 << 10;
 
+/// The most members that one record may lie in: block compressors make some thousands of the longest.
+const MAX_MEMBERS: usize = 1 << 16;
+
 /// The longest run of line ends behind a record that is looked past.
 const MAX_GAP_BYTES: usize = 64 << 10;
 
@@ -201,6 +204,9 @@ impl Records {
             while let Some(at) = self.window.next_member(self.checked + 1) {
                 if at >= count {
                     break;
+                }
+                if self.window.member_count() > MAX_MEMBERS {
+                    return Ok(Err(Short::Entry(at)));
                 }
                 if self.is_entry(at)? {
                     return Ok(Err(Short::Entry(at)));

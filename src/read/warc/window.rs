@@ -110,7 +110,8 @@ impl Window {
                 Some(Stop::End | Stop::Boundary) | None => self.content.position(),
             };
         }
-        match self.members.iter().rev().find(|(at, _)| *at <= self.start) {
+        let behind = self.members.partition_point(|(at, _)| *at <= self.start);
+        match behind.checked_sub(1).and_then(|member| self.members.get(member)) {
             Some((at, position)) => Position {
                 member: position.member,
                 offset: position.offset + (self.start - at) as u64,
@@ -119,13 +120,18 @@ impl Window {
         }
     }
 
+    /// How many members what is held lies in.
+    pub(super) fn member_count(&self) -> usize {
+        self.members.len()
+    }
+
     /// The offset of the member, compressed files only, that begins at `from` or next behind it.
     pub(super) fn next_member(&self, from: usize) -> Option<usize> {
+        let first = self.members.partition_point(|(at, _)| *at < self.start + from);
         self.members
-            .iter()
-            .filter(|(_, position)| position.member != Position::PLAIN && position.offset == 0)
-            .filter_map(|(at, _)| at.checked_sub(self.start))
-            .find(|&at| at >= from)
+            .range(first..)
+            .find(|(_, position)| position.member != Position::PLAIN && position.offset == 0)
+            .map(|(at, _)| at - self.start)
     }
 
     /// Moves what is held to the front of the buffer and sees to it that a chunk fits behind it.
