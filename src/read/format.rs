@@ -66,7 +66,8 @@ impl Format {
         while held < bytes.len() {
             match content.read(&mut bytes[held..])? {
                 Chunk::Bytes { len, .. } => held += len,
-                Chunk::End(_) => break,
+                Chunk::Boundary => {}
+                _ => break,
             }
         }
         Ok(Self::of_bytes(&bytes[..held]))
