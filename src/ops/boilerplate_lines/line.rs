@@ -22,6 +22,7 @@ pub(super) enum End {
 
 /// A line that is not blank.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing seen or not")]
 pub(super) struct Line {
     /// Without white space at its ends.
     pub(super) span: Span,
@@ -192,12 +193,13 @@ fn has(line: &str, needle: &str) -> bool {
 fn count_characters(line: &str, seen: &mut Line) {
     let mut before = ' ';
     for c in line.chars() {
+        seen.pauses += u32::from(c == ' ' && matches!(before, '.' | '?' | '!' | ':'));
         match c {
             'a'..='z' | 'A'..='Z' => seen.letters += 1,
             '0'..='9' => seen.digits += 1,
-            ',' | ';' | '，' | '、' | '；' | '،' => seen.pauses += 1,
-            ' ' if matches!(before, '.' | '?' | '!' | ':') => seen.pauses += 1,
-            '。' | '？' | '！' | '：' | '।' => seen.pauses += 1,
+            ',' | ';' | '，' | '、' | '；' | '،' | '。' | '？' | '！' | '：' | '।' => {
+                seen.pauses += 1;
+            }
             _ if c.is_alphabetic() => seen.letters += 1,
             _ if SEPARATORS.contains(c) => seen.separators += 1,
             _ => {}
@@ -292,8 +294,7 @@ fn is_byline(text: &str, line: &str, words: &[Word], seen: &Line) -> bool {
     if seen.end == End::Stop && !line.ends_with('.') || seen.words > 12 {
         return false;
     }
-    dated && seen.words <= 8
-        || BYLINES.iter().any(|prefix| starts(prefix)) && (seen.words <= 6 || dated)
+    dated && seen.words <= 8 || BYLINES.iter().any(starts) && (seen.words <= 6 || dated)
 }
 
 /// `2017-03-10`, `10.3.2017`, `2017年3月10日`.

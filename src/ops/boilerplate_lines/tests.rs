@@ -99,7 +99,7 @@ fn scores_and_smoothing_decide() {
 
 #[test]
 fn little_left_is_dropped() {
-    let menu = MENU.repeat(1);
+    let menu = MENU.to_owned();
     let trial = cleaned("", &menu).1;
     assert_eq!(trial.reason(), "too-little-left");
     assert_eq!(trial.text, None);

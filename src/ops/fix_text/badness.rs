@@ -66,8 +66,16 @@ impl Kind {
             }
             '\u{fffd}' => Self::Lost,
             '\u{2320}' | '\u{2321}' | '\u{2500}'..='\u{259f}' | '■' => Self::Box,
-            'ƒ' | 'ˆ' | '˜' | 'µ' | '×' | '÷' | '\u{f8ff}' | 'ﬁ' | 'ﬂ' => Self::Odd,
-            '\u{a1}'..='\u{bf}' | '\u{2c7}'..='\u{2dd}' => Self::Odd,
+            'ƒ'
+            | 'ˆ'
+            | '˜'
+            | '×'
+            | '÷'
+            | '\u{f8ff}'
+            | 'ﬁ'
+            | 'ﬂ'
+            | '\u{a1}'..='\u{bf}'
+            | '\u{2c7}'..='\u{2dd}' => Self::Odd,
             '\u{2020}'..='\u{2070}' | '\u{207f}'..='\u{23ff}' | '\u{25a0}'..='\u{26ff}' => {
                 Self::Odd
             }
@@ -133,19 +141,20 @@ pub(super) fn strange(left: Kind, right: Kind) -> i32 {
     }
     match (left, right) {
         (Control, _) | (_, Control) => 3,
-        (Space, _) | (_, Space) | (Soft, _) | (_, Soft) => 0,
-        (Box, Box) => 0,
+        (Space | Soft, _) | (_, Space | Soft) | (Box, Box) => 0,
         (Box, _) if right.is_letter() => 3,
         (_, Box) if left.is_letter() => 3,
         (Box, Plain) | (Plain, Box) => 0,
         (Box, _) | (_, Box) => 2,
         (_, Odd | Open) if left.is_letter() => 2,
-        (_, Quote | Sign) if left.is_letter() => 1,
-        (_, Lost) if left.is_letter() => 1,
-        (Odd | Sign, Lower(_) | Letter) => 1,
-        (Odd | Sign | Digit | Plain, Upper(script)) if script != Script::Ascii => 1,
-        (Odd, Odd | Open | Quote | Sign) | (Sign | Close | Within, Odd) => 1,
-        (Sign, Open | Quote) | (Open, Close) | (Digit, Open) => 1,
+        (_, Quote | Sign | Lost) if left.is_letter() => 1,
+        (Odd | Sign | Digit | Plain, Upper(script)) => i32::from(script != Script::Ascii),
+        (Odd | Sign, Lower(_) | Letter)
+        | (Odd, Odd | Open | Quote | Sign)
+        | (Sign | Close | Within, Odd)
+        | (Sign, Open | Quote)
+        | (Open, Close)
+        | (Digit, Open) => 1,
         _ => 0,
     }
 }

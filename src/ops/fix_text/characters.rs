@@ -117,8 +117,10 @@ pub(super) fn clean(text: &str, steps: Steps, out: &mut String) -> Counts {
 fn next(bytes: &[u8], mut at: usize) -> Option<usize> {
     // Blocks of printable ASCII and of bytes that only stand within characters go sixteen at a time.
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let found = chunk.iter().fold(false, |found, byte| found | (*byte > 0xbf) | (*byte < 0x20));
-        if found || chunk.contains(&0x7f) {
+        let found = chunk
+            .iter()
+            .fold(0, |found, byte| found | u8::from(*byte > 0xbf) | u8::from(*byte < 0x20));
+        if found != 0 || chunk.contains(&0x7f) {
             match chunk.iter().position(|byte| FIRST[usize::from(*byte)]) {
                 Some(place) => return Some(at + place),
                 None => at += 16,

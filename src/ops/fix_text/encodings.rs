@@ -42,7 +42,7 @@ const LIMIT: usize = 0x2600;
 
 /// From characters to bytes.
 pub(super) struct Lookup {
-    index: Box<[u16; LIMIT]>,
+    index: Vec<u16>,
     bytes: Vec<Bytes>,
     others: Vec<(char, u16)>,
 }
@@ -53,7 +53,7 @@ pub(super) static LOOKUP: LazyLock<Lookup> = LazyLock::new(Lookup::new);
 impl Lookup {
     fn new() -> Self {
         let mut lookup =
-            Self { index: Box::new([0; LIMIT]), bytes: vec![Bytes::default()], others: Vec::new() };
+            Self { index: vec![0; LIMIT], bytes: vec![Bytes::default()], others: Vec::new() };
         for (encoding, (_, table)) in ENCODINGS.iter().enumerate() {
             if encoding == WESTERN {
                 for (c, byte) in ('\u{80}'..='\u{9f}').zip(0x80..=0x9f_u8) {

@@ -50,12 +50,11 @@ fn behind(text: &str) -> Option<(char, usize)> {
     let bytes = text.as_bytes();
     let end = memchr::memchr(b';', &bytes[..bytes.len().min(10)])?;
     let name = text.get(..end)?;
-    let c = match name.strip_prefix('#') {
-        Some(number) => numbered(number)?,
-        None => {
-            let place = NAMES.binary_search_by_key(&name, |(name, _)| *name).ok()?;
-            char::from_u32(u32::from(NAMES[place].1))?
-        }
+    let c = if let Some(number) = name.strip_prefix('#') {
+        numbered(number)?
+    } else {
+        let place = NAMES.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+        char::from_u32(u32::from(NAMES[place].1))?
     };
     Some((c, end + 1))
 }

@@ -11,7 +11,6 @@ use super::encodings::{COUNT, ENCODINGS, LOOKUP, WESTERN};
 
 /// Which repairs to make.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "a switch a repair")]
 pub(super) struct Repairs {
     /// No-break spaces that became spaces.
     pub(super) spaces: bool,
@@ -202,10 +201,9 @@ fn suspicious(text: &str, from: usize, expected: u16) -> Option<usize> {
 fn is_suspicious(text: &str, at: usize, next: usize, c: char, leads: u16, expected: u16) -> bool {
     let bytes = text.as_bytes();
     match bytes.get(next) {
-        None => return false,
         Some(b' ') if leads & expected != 0 => return true,
         Some(b' ') if c == 'Ã' => return text[..at].ends_with(|c: char| c.is_lowercase()),
-        Some(0..=0x7f) => return false,
+        None | Some(0..=0x7f) => return false,
         Some(_) => {}
     }
     let Some(second) = text[next..].chars().next() else { return false };
@@ -388,15 +386,12 @@ fn find(
                 repairs.spaces && may_be_spaced(chars, at, *parsed, encoding, expected)
             }
         });
-        match parsed {
-            Some(parsed) => {
-                sequences.push(Sequence { at, parsed, points: 0 });
-                at += parsed.chars;
-            }
-            None => {
-                rest += usize::from(c != '\u{fffd}');
-                at += 1;
-            }
+        if let Some(parsed) = parsed {
+            sequences.push(Sequence { at, parsed, points: 0 });
+            at += parsed.chars;
+        } else {
+            rest += usize::from(c != '\u{fffd}');
+            at += 1;
         }
     }
     for index in 0..sequences.len() {
