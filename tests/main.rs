@@ -22,6 +22,6 @@ mod outcomes;
 mod plans;
 mod shards;
 mod support;
-mod web;
 #[cfg(feature = "train")]
 mod training;
+mod web;

@@ -66,11 +66,8 @@ impl ArchiveReader {
             counts: BTreeMap::new(),
         };
         let head = store.read_range(&piece.file, 0..piece.size.min(ZIP.len() as u64))?;
-        reader.parts = if head == ZIP {
-            reader.packed()?
-        } else {
-            VecDeque::from([Part::At(0..piece.size)])
-        };
+        reader.parts =
+            if head == ZIP { reader.packed()? } else { VecDeque::from([Part::At(0..piece.size)]) };
         Ok(reader)
     }
 

@@ -25,8 +25,11 @@ impl HtmlReader {
     /// Opens a file. It cannot be divided: the piece that holds its first byte has it all.
     pub(super) fn open(store: &Store, fields: &Fields, piece: &Piece) -> Result<Self, ReadError> {
         check_size(store, piece)?;
-        let content =
-            if owns_whole(&piece.part) { Some(Content::open(store, piece, Want::whole(piece))?) } else { None };
+        let content = if owns_whole(&piece.part) {
+            Some(Content::open(store, piece, Want::whole(piece))?)
+        } else {
+            None
+        };
         Ok(Self { content, metadata: fields.metadata.clone(), records: 0 })
     }
 }

@@ -74,7 +74,8 @@ fn any_division_gives_the_same_records() {
         for step in [90, 333, 1000, 4096] {
             let size = bytes.len() as u64;
             let parts = (0..size).step_by(step).map(|at| at..size.min(at + step as u64));
-            let mut divided: Vec<Row> = parts.flat_map(|range| read(&bytes, Part::Bytes(range))).collect();
+            let mut divided: Vec<Row> =
+                parts.flat_map(|range| read(&bytes, Part::Bytes(range))).collect();
             if count == 49 {
                 assert_eq!(divided.last().map(|row| row.text.clone()), Some(Err("packed-twice")));
                 // Pieces come one behind the other; within one, file by file.
@@ -91,7 +92,8 @@ fn any_division_gives_the_same_records() {
 
 #[test]
 fn what_is_no_document_is_counted_once() {
-    let packed: Vec<u8> = (0..9).flat_map(|number| [gzip(&request()), gzip(&page(number))]).flatten().collect();
+    let packed: Vec<u8> =
+        (0..9).flat_map(|number| [gzip(&request()), gzip(&page(number))]).flatten().collect();
     let mut counted = 0;
     for start in (0..packed.len() as u64).step_by(500) {
         let part = Part::Bytes(start..(start + 500).min(packed.len() as u64));
@@ -114,7 +116,11 @@ fn a_damaged_archive_is_one_failed_row() {
 
 /// Records of real archives by type, as `benches/parity/warc_counts.md` compares and explains them.
 #[test]
-#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "real files, if they are there")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "real files, if they are there"
+)]
 fn real_archives_have_the_records_that_the_table_says() {
     #[derive(serde::Deserialize)]
     struct Tools {
