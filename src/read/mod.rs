@@ -8,13 +8,6 @@
 mod archive;
 mod arrow;
 pub mod batch;
-#[allow(
-    dead_code,
-    clippy::option_option,
-    clippy::single_match_else,
-    unfulfilled_lint_expectations,
-    reason = "the reader of web archives uses the rest"
-)]
 mod charset;
 mod csv;
 mod decompress;

@@ -141,7 +141,6 @@ fn proves(members: &Members, at: u64, want: &Want, count: usize) -> Result<bool,
                     is_judged = true;
                 }
             }
-            Event::Bytes { .. } => {}
             Event::MemberEnd if begun == 1 && !is_judged => {
                 if !(want.is_entry)(&head) {
                     return Ok(false);
@@ -152,7 +151,7 @@ fn proves(members: &Members, at: u64, want: &Want, count: usize) -> Result<bool,
                 }
             }
             Event::MemberEnd if count == 1 => return Ok(true),
-            Event::MemberEnd => {}
+            Event::Bytes { .. } | Event::MemberEnd => {}
             Event::Complete => return Ok(is_judged),
             Event::Damage { .. } | Event::Garbage { .. } => return Ok(false),
         }

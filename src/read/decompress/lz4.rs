@@ -154,7 +154,7 @@ impl Frame {
         let &[flags, block] = input.get(MAGIC_BYTES..)?.first_chunk()?;
         let is_version_1 = flags >> 6 == 1 && flags & 2 == 0;
         let block_bytes = match block >> 4 {
-            size @ 4..=7 if block & 0x0f == 0 => 1 << (8 + 2 * size),
+            size @ 4..=7 if block.trailing_zeros() >= 4 => 1 << (8 + 2 * size),
             _ => 0,
         };
         if !is_version_1 || block_bytes == 0 {
