@@ -55,7 +55,9 @@ fn noise(bytes: usize) -> Vec<u8> {
 
 const SKIPPABLE: &[u8] = b"\x53\x2a\x4d\x18\x03\x00\x00\x00abc";
 
-const PACKERS: [fn(&[u8]) -> Vec<u8>; 3] = [gzip, zstd, lz4];
+type Packer = fn(&[u8]) -> Vec<u8>;
+
+const PACKERS: [Packer; 3] = [gzip, zstd, lz4];
 
 /// Members one behind the other, and where each begins.
 fn join(members: &[Vec<u8>]) -> (Vec<u8>, Vec<u64>) {
@@ -70,14 +72,12 @@ fn join(members: &[Vec<u8>]) -> (Vec<u8>, Vec<u64>) {
 
 #[test]
 fn members_are_told_apart() {
-    for (room, pack) in
-        [(1, gzip as fn(&[u8]) -> Vec<u8>), (1 << 20, gzip), (1, zstd), (7, zstd), (1, lz4)]
-    {
+    for (room, pack) in [(1, gzip as Packer), (1 << 20, gzip), (1, zstd), (7, zstd), (1, lz4)] {
         let (file, starts) = join(&[pack(b"one"), pack(b""), pack(b"three")]);
         let members = vec![(0, b"one".to_vec()), (starts[2], b"three".to_vec())];
         assert_eq!(read(&file, room), Read { members, ..Read::default() });
     }
-    for pack in [zstd as fn(&[u8]) -> Vec<u8>, lz4] {
+    for pack in [zstd as Packer, lz4] {
         let parts = [pack(b"one"), SKIPPABLE.to_vec(), pack(b"two"), SKIPPABLE.to_vec()];
         let (file, starts) = join(&parts);
         let members = vec![(0, b"one".to_vec()), (starts[2], b"two".to_vec())];
@@ -243,7 +243,7 @@ fn scrambled(bytes: usize) -> Vec<u8> {
     let mut state = bytes as u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 40) as u8
+        (state >> 56) as u8
     };
     (0..bytes).map(|_| next()).collect()
 }
