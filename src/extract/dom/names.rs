@@ -96,6 +96,18 @@ names! {
     }
 }
 
+impl Tag {
+    /// The name in lower case; empty for what is no element or is not listed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        const SPECIAL: usize = 3;
+        match (self as usize).checked_sub(SPECIAL) {
+            Some(index) => Self::NAMES[index].0,
+            None => "",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,17 +119,5 @@ mod tests {
         assert_eq!(Tag::known("xmp"), Some(Tag::Xmp));
         assert_eq!(Attr::known("class"), Some(Attr::Class));
         assert_eq!(Tag::known("blink"), None);
-    }
-}
-
-impl Tag {
-    /// The name in lower case; empty for what is no element or is not listed.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        const SPECIAL: usize = 3;
-        match (self as usize).checked_sub(SPECIAL) {
-            Some(index) => Self::NAMES[index].0,
-            None => "",
-        }
     }
 }
