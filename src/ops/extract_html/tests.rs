@@ -1,3 +1,5 @@
+#![expect(clippy::float_cmp, reason = "counts, and shares of nothing")]
+
 use std::fmt::Write;
 
 use super::super::testing::{Trial, refused, trial, trial_at};
