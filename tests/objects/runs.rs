@@ -202,7 +202,7 @@ fn what_is_missing_in_the_environment_is_said() {
     let (code, said) = run("false");
     assert!(code == Some(2) && said.contains("AWS_ALLOW_HTTP=true"), "{code:?} {said}");
     let (code, said) = run("true");
-    assert!(code == Some(75) && said.contains("cannot list `s3://shelf`"), "{code:?} {said}");
+    assert!(code == Some(75) && said.contains("cannot list `s3://shelf"), "{code:?} {said}");
 }
 
 /// Everything below a folder, as one text.
