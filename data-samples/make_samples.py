@@ -31,6 +31,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+import crawl
+
 HERE = Path(__file__).resolve().parent
 SEED = "tamis-samples-1"
 
@@ -187,6 +189,51 @@ def peps_and_guides(data):
             place = f"{name}/" if language == "en" else f"{language.lower()}/{name}/"
             yield page("opensource.guide", document["id"], f"https://opensource.guide/{place}", text, "CC-BY-4.0",
                        language, document["time"], markup="markdown" if raw else "none")
+
+
+def crawled(data):
+    """Pages that do not stand in `web`: other proposals, and guides in other languages or choices."""
+    newest = latest(load(data, "neardup/docs.jsonl.gz"))
+    used = {record["metadata"].get("number") for record in peps_and_guides(data)}
+    peps = {}
+    for document in newest.values():
+        if document["group"].startswith("peps:") and "pep-" in document["group"] and is_public_domain(document):
+            if pep_number(document) not in used and len(document["text"]) >= 2_500:
+                peps.setdefault(pep_number(document), document)
+    for document in pick(peps.values(), 70, lambda d: d["group"], "crawl"):
+        title = re.search(r"(?m)^Title: *(.+)$", document["text"])
+        yield {"key": document["id"], "url": f"https://peps.example.org/pep-{pep_number(document):04}.html", "time": document["time"],
+               "title": title[1].strip() if title else "Untitled", "language": "en", "text": cut(document["text"], 14_000)}
+    used = {record["url"] for record in peps_and_guides(data)}
+    for document in pick((d for d in newest.values() if d["group"].startswith("opensource.guide:_articles/")), 400,
+                         lambda d: d["group"], "crawl-guide"):
+        language, name = guide_place(document)
+        if f"https://opensource.guide/{language.lower()}/{name}/" in used or language == "en":
+            continue
+        title = re.search(r"(?m)^title: *(.+)$", document["text"])
+        yield {"key": document["id"], "url": f"https://guides.example.org/{language.lower()}/{name}/", "time": document["time"],
+               "title": title[1].strip("\"' ") if title else name, "language": language, "text": cut(document["text"], 9_000)}
+
+
+def write_crawl(data, out):
+    pages = sorted(crawled(data), key=lambda page: rank("crawl-order", page["key"]))[:150]
+    (out / "crawl/pages.warc.gz").write_bytes(b"".join(crawl.warc(pages)))
+
+
+def write_formats(data, out):
+    """A .warc.zst file with its dictionary in front, as it is and packed."""
+    def sample(number):
+        return (f"WARC/1.1\r\nWARC-Type: resource\r\nWARC-Target-URI: http://example.org/{number}\r\n"
+                f"WARC-Date: 2026-11-{1 + number % 28:02}T10:00:00Z\r\nContent-Type: text/plain\r\n"
+                f"Content-Length: 12\r\n\r\npage no {number:04}\r\n\r\n").encode()
+
+    dictionary = zstandard.train_dictionary(1024, [sample(number) for number in range(400)])
+    packer = zstandard.ZstdCompressor(dict_data=dictionary, level=3)
+    frames = b"".join(packer.compress(sample(number)) for number in range(30))
+    raw = dictionary.as_bytes()
+    for name, stored in ("dictionary", raw), ("packed-dictionary", zstandard.ZstdCompressor().compress(raw)):
+        head = b"\x5d\x2a\x4d\x18" + len(stored).to_bytes(4, "little")
+        (out / f"formats/{name}.warc.zst").write_bytes(head + stored + frames)
 
 
 def speeches(data):
@@ -694,9 +741,9 @@ def write_model(data, out):
 
 
 def make(data, out):
-    for folder in ("web", "books", "plain", "dirty", "tokenizers", "models"):
+    for folder in ("web", "crawl", "formats", "books", "plain", "dirty", "tokenizers", "models"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    for step in (write_model, write_tokenizer, write_web, write_books, write_plain, write_dirty):
+    for step in (write_model, write_tokenizer, write_web, write_crawl, write_formats, write_books, write_plain, write_dirty):
         step(data, out)
 
 

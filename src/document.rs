@@ -33,7 +33,11 @@ impl DocumentId {
             hash.update(&(part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
-        hash.update(&position.member.to_le_bytes());
+        if position.member == Position::PLAIN {
+            hash.update(&[0xff; 4]);
+        } else {
+            hash.update(&position.member.to_le_bytes());
+        }
         hash.update(&position.offset.to_le_bytes());
         Self(hash.digest128())
     }
@@ -73,15 +77,16 @@ impl fmt::Display for DocumentId {
 /// Where a record stands in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Member (gzip) or frame (zstd) of a compressed file, counted from 0; [`Position::PLAIN`] else.
-    pub member: u32,
+    /// Offset in a compressed file of the member (gzip) or frame (zstd, lz4) that holds the record,
+    /// as a CDX index has it; [`Position::PLAIN`] in other files.
+    pub member: u64,
     /// Byte offset in the member's content, or the row number of a columnar file.
     pub offset: u64,
 }
 
 impl Position {
     /// The `member` of a file that has none.
-    pub const PLAIN: u32 = u32::MAX;
+    pub const PLAIN: u64 = u64::MAX;
 
     /// A position in a file without members.
     #[must_use]

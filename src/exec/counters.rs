@@ -43,6 +43,8 @@ impl StageCounts {
 pub struct Counters {
     /// Records the readers handed over, counted by them.
     pub read: u64,
+    /// Records that are no documents and stand in no ledger, by their kind.
+    pub passed_over: BTreeMap<String, u64>,
     /// Ledger rows that are kept.
     pub kept: u64,
     /// Ledger rows that are dropped.
@@ -69,6 +71,7 @@ impl Counters {
     /// Adds what another task did.
     pub fn add(&mut self, other: &Self) {
         self.read += other.read;
+        add_map(&mut self.passed_over, &other.passed_over);
         self.kept += other.kept;
         self.dropped += other.dropped;
         add_map(&mut self.failed, &other.failed);
@@ -98,7 +101,8 @@ impl Counters {
     }
 }
 
-fn add_map(into: &mut BTreeMap<String, u64>, from: &BTreeMap<String, u64>) {
+/// Adds counts to counts.
+pub(super) fn add_map(into: &mut BTreeMap<String, u64>, from: &BTreeMap<String, u64>) {
     for (reason, count) in from {
         *into.entry(reason.clone()).or_default() += count;
     }

@@ -49,6 +49,7 @@ impl Flow<'_> {
                 let mut records = Records::open(self.engine, &self.split)?;
                 let mut result = self.stream(|| records.next())?;
                 result.1.read = records.read();
+                result.1.passed_over = records.passed_over();
                 Ok(result)
             }
             FlowInput::Spool { stage, .. } => {

@@ -1,8 +1,11 @@
 //! The records of one split, read into batches.
 
+use std::collections::BTreeMap;
+
 use arrow::array::Array;
 
 use super::ExecError;
+use super::counters::add_map;
 use super::engine::{Engine, Resources};
 use crate::document::{Batch, DocumentId};
 use crate::model::Assets;
@@ -20,6 +23,7 @@ pub(super) struct Records<'a> {
     reader: Option<Box<dyn RecordReader>>,
     next_piece: usize,
     read: u64,
+    passed_over: BTreeMap<String, u64>,
 }
 
 impl<'a> Records<'a> {
@@ -35,6 +39,7 @@ impl<'a> Records<'a> {
             reader: None,
             next_piece: 0,
             read: 0,
+            passed_over: BTreeMap::new(),
         })
     }
 
@@ -47,6 +52,7 @@ impl<'a> Records<'a> {
                     break;
                 }
                 self.read += reader.records();
+                add_map(&mut self.passed_over, &reader.passed_over());
                 self.reader = None;
             }
             let Some(piece) = split.pieces.get(self.next_piece) else { break };
@@ -74,6 +80,15 @@ impl<'a> Records<'a> {
     /// Records that the readers say they handed over.
     pub(super) fn read(&self) -> u64 {
         self.read + self.reader.as_ref().map_or(0, |reader| reader.records())
+    }
+
+    /// Records that the readers passed over, by their kind.
+    pub(super) fn passed_over(&self) -> BTreeMap<String, u64> {
+        let mut counts = self.passed_over.clone();
+        if let Some(reader) = &self.reader {
+            add_map(&mut counts, &reader.passed_over());
+        }
+        counts
     }
 }
 

@@ -34,7 +34,7 @@ fn schema(plan: &Plan, signals: usize) -> SchemaRef {
     let mut fields = vec![
         field("id", DataType::FixedSizeBinary(16)),
         field("file", DataType::UInt32),
-        field("member", DataType::UInt32),
+        field("member", DataType::UInt64),
         field("offset", DataType::UInt64),
         field("source_id", DataType::Utf8),
         field("text", DataType::Utf8),
@@ -126,7 +126,7 @@ impl SpoolWriter {
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(ids.finish()),
             Arc::new(UInt32Array::from(batch.files.clone())),
-            Arc::new(batch.positions.iter().map(|at| Some(at.member)).collect::<UInt32Array>()),
+            Arc::new(batch.positions.iter().map(|at| Some(at.member)).collect::<UInt64Array>()),
             Arc::new(batch.positions.iter().map(|at| Some(at.offset)).collect::<UInt64Array>()),
             Arc::new(batch.source_ids.clone()),
             Arc::new(batch.texts.clone()),
@@ -193,7 +193,7 @@ impl SpoolReader {
             bytes.copy_from_slice(values.value(row));
             u128::from_le_bytes(bytes)
         };
-        let members = columns.column(2).as_primitive::<UInt32Type>();
+        let members = columns.column(2).as_primitive::<UInt64Type>();
         let offsets = columns.column(3).as_primitive::<UInt64Type>();
         let kinds = columns.column(6).as_primitive::<UInt8Type>();
         let stages = columns.column(7).as_primitive::<UInt16Type>();

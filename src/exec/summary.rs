@@ -24,6 +24,9 @@ pub struct Summary {
     pub digest: String,
     /// Records read; the sum of the next three.
     pub input: u64,
+    /// Records that are no documents and stand in no ledger, by their kind: a WARC file's requests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passed_over: BTreeMap<String, u64>,
     /// Documents kept.
     pub kept: u64,
     /// Documents dropped.
@@ -150,6 +153,7 @@ impl Summary {
             tamis: plan.tamis.clone(),
             digest: plan.phases.last().map(|phase| phase.digest.clone()).unwrap_or_default(),
             input: totals.read,
+            passed_over: totals.passed_over.clone(),
             kept: totals.kept,
             dropped: totals.dropped,
             failed: totals.failed_total(),
@@ -238,6 +242,12 @@ impl Summary {
             grouped(self.dropped),
             grouped(self.failed),
         );
+        if !self.passed_over.is_empty() {
+            let kinds = self.passed_over.iter();
+            let kinds = kinds.map(|(kind, count)| format!("{} {kind}", grouped(*count)));
+            let kinds = kinds.collect::<Vec<_>>().join(", ");
+            let _ = write!(text, "; passed over because they are no documents: {kinds}");
+        }
         if let Some(tokens) = &self.tokens {
             let _ = write!(
                 text,

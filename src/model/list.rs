@@ -26,6 +26,10 @@ pub(crate) fn for_each_line(
     let start = file.fill_buf().map_err(|error| broken(0, error))?;
     let mut reader: Box<dyn BufRead> = match Compression::detect(start) {
         Compression::None => Box::new(file),
+        Compression::Lz4 => {
+            let reason = "lz4 lists are not read; pack it with gzip or zstd";
+            return Err(wrong(reason.to_owned()));
+        }
         Compression::Gzip => Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(file))),
         Compression::Zstd => {
             let decoder = zstd::stream::read::Decoder::with_buffer(file);

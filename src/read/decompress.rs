@@ -1,32 +1,50 @@
-//! The content of plain, gzip and zstd files as a stream that knows its members.
+//! The content of plain, gzip, zstd and lz4 files as a stream that knows its members.
 //!
 //! * gzip: [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952); any number of members one behind the
 //!   other, the checksum and length of each are checked.
 //! * zstd: [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878); any number of frames, checksums are
 //!   checked where they are present. Skippable frames hold no content and are not counted. A frame
 //!   whose window is above 128 MiB (`zstd --long=28` and up) is taken as corrupt, so that a file
-//!   cannot ask for more memory than that.
+//!   cannot ask for more memory than that. A dictionary that stands in front, as
+//!   [`.warc.zst`](https://iipc.github.io/warc-specifications/specifications/warc-zstd/) has it, is
+//!   used for all frames.
+//! * lz4: [frames](https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md), any number, with
+//!   their checksums.
 //!
-//! The format is told by the first bytes, not by the name. NUL bytes behind the last member are
-//! padding (tapes, some uploaders) and accepted; anything else there is garbage.
+//! The format is told by the first bytes, not by the name. NUL bytes behind a member are padding
+//! (tapes, some uploaders) and accepted; anything else there is damage. Behind damage the content
+//! goes on with the next member that can be decoded.
+//!
+//! # Entering in the middle
+//! A task that owns a byte range starts with the first member that begins in it. Bytes that look
+//! like the start of a member stand inside compressed data too: by accident, or because a page
+//! *is* a gzip file that deflate stored as it was. So a place counts as an *entry* only if what
+//! stands there decodes, with its checksum, and is followed by members that do (see [`enter`]).
+//! The task before reads on to the first entry at or behind its end, judged by the same rule on the
+//! same bytes, so no member is read twice or never, whatever is damaged around it.
 
-use std::io::Read;
-
-use flate2::{Decompress, FlushDecompress, Status};
-use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
+use std::ops::Range;
 
 use super::{Part, Piece, ReadError, reasons};
 use crate::document::{Position, Reason};
-use crate::store::{Store, StoreReader};
+use crate::store::Store;
 
-/// Compressed bytes held at a time; above the largest block of a zstd frame (128 KiB).
-const INPUT_BYTES: usize = 256 << 10;
+mod enter;
+mod gzip;
+mod input;
+mod lz4;
+mod members;
+mod zstd;
 
-/// Largest window of a zstd frame, as a power of two: what `zstd -d` takes without `--long`.
-const WINDOW_LOG_MAX: u32 = 27;
+use input::Input;
+use members::{Event, Members};
 
-/// Compressed bytes that a new zstd frame is given first: its shortest header.
-const FRAME_START: usize = 5;
+/// A member that unpacks to more than this is looked at for its ratio.
+const BOMB_BYTES: u64 = 64 << 20;
+
+/// Content per stored byte above which a member is a bomb: a little more than deflate can reach
+/// (1,032). zstd reaches 32,768.
+const BOMB_RATIO: u64 = 1100;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +55,8 @@ pub enum Compression {
     Gzip,
     /// One or more zstd frames.
     Zstd,
+    /// One or more lz4 frames.
+    Lz4,
 }
 
 impl Compression {
@@ -46,8 +66,20 @@ impl Compression {
         match first_bytes {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
+            // zstd and lz4 share these; lz4 files hardly ever begin with one.
             start if is_skippable(start) => Self::Zstd,
             _ => Self::None,
+        }
+    }
+
+    /// The bytes that each of its members begins with.
+    fn magic(self) -> &'static [u8] {
+        match self {
+            Self::None => b"",
+            Self::Gzip => b"\x1f\x8b\x08",
+            Self::Zstd => b"\x28\xb5\x2f\xfd",
+            Self::Lz4 => b"\x04\x22\x4d\x18",
         }
     }
 }
@@ -79,114 +111,123 @@ pub(super) fn owns_whole(part: &Part) -> bool {
     }
 }
 
-/// How the content of a file ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// As it should.
-    Complete,
-    /// All members are whole, but what stands behind the last one is none.
-    Garbage,
-    /// In the middle of a member, for want of bytes.
-    Truncated,
-    /// In the middle of a member, at bytes that cannot be decoded or do not fit their checksum.
-    Corrupt,
+/// What [`Content::read`] gives.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Chunk {
+    /// `len` bytes of one member, the first of which stands at `at`.
+    Bytes {
+        /// Where the first byte stands.
+        at: Position,
+        /// How many there are.
+        len: usize,
+    },
+    /// A member begins here that another task enters the file at: a compressed file's records from
+    /// here on are that task's.
+    Boundary,
+    /// From here on the member cannot be decoded. What comes next belongs to another member.
+    Lost {
+        /// Where the content breaks off.
+        at: Position,
+        /// `truncated`, `corrupt` or `decompression-bomb`.
+        reason: Reason,
+    },
+    /// What stands behind a whole member is none.
+    Garbage {
+        /// Where it begins, as the start of a member.
+        at: Position,
+        /// `corrupt`, or `truncated` where it may be the first bytes of a member.
+        reason: Reason,
+    },
+    /// There is no more, now and at all later calls.
+    End,
 }
 
-impl End {
-    /// The reason that the remainder of the file fails with; `None` where nothing is lost.
-    pub(super) fn reason(self) -> Option<Reason> {
-        match self {
-            Self::Complete => None,
-            Self::Truncated => Some(reasons::TRUNCATED),
-            Self::Garbage | Self::Corrupt => Some(reasons::CORRUPT),
-        }
+/// What part of a file's content a reader wants.
+#[derive(Debug, Clone)]
+pub(super) struct Want {
+    /// The bytes of the file that are looked at at all: all of it, or one file of an archive.
+    pub(super) extent: Range<u64>,
+    /// The bytes of the file that the reader's task owns.
+    pub(super) owned: Range<u64>,
+    /// Whether a member whose content begins like this may be entered in the middle of a file.
+    pub(super) is_entry: fn(&[u8]) -> bool,
+}
+
+impl Want {
+    /// All of a file.
+    pub(super) fn whole(piece: &Piece) -> Self {
+        Self { extent: 0..piece.size, owned: 0..u64::MAX, is_entry: |_| true }
+    }
+
+    /// What a piece's byte range owns.
+    pub(super) fn owned(piece: &Piece, owned: Range<u64>) -> Self {
+        Self { owned, ..Self::whole(piece) }
     }
 }
 
-/// What [`Content::read`] gives.
-#[derive(Debug)]
-pub(super) enum Chunk {
-    /// `len` bytes of one member, the first of which stands at `at`.
-    Bytes { at: Position, len: usize },
-    /// There is no more, now and at all later calls.
-    End(End),
-}
-
-/// The decompressed content of a file.
+/// The decompressed content of a file, from the first entry of a range on to the end of the file.
 pub(super) struct Content {
-    input: Input,
-    decoder: Decoder,
+    members: Members,
+    want: Want,
     /// Where the next byte of content stands.
     next: Position,
-    end: Option<End>,
-}
-
-enum Decoder {
-    Plain,
-    /// `None` between members.
-    Gzip(Option<Box<Decompress>>),
-    Zstd(ZstdFrames),
-}
-
-struct ZstdFrames {
-    context: ZstdDecoder<'static>,
-    inside: bool,
-    skippable: bool,
-    /// Compressed bytes for the next call: one block. More at once would lose the good blocks
-    /// before a bad one, because a failing call gives no output at all.
-    wanted: usize,
-    /// The last call filled the output; the next one only empties what the decoder still holds.
-    pending: bool,
-}
-
-/// What one call of a decoder did.
-struct Step {
-    consumed: usize,
-    produced: usize,
-    outcome: Outcome,
-}
-
-enum Outcome {
-    More,
-    MemberEnd,
-    Damaged,
+    /// A member has begun and its first bytes are still to come; `Boundary` may stand before them.
+    has_begun: bool,
+    /// Where to look for the next member, after damage.
+    resume: Option<u64>,
+    is_at_end: bool,
 }
 
 impl Content {
-    /// Opens a file from byte `start` on; a compressed one must be read from 0.
-    pub(super) fn open(store: &Store, piece: &Piece, start: u64) -> Result<Self, ReadError> {
-        let compression = Self::compression(store, piece)?;
-        let reader = store.reader(&piece.file, start..piece.size)?;
-        let decoder = match compression {
-            Compression::None => Decoder::Plain,
-            Compression::Gzip => Decoder::Gzip(None),
-            Compression::Zstd => Decoder::Zstd(
-                ZstdFrames::new()
-                    .map_err(|source| ReadError::Io { file: piece.file.clone(), source })?,
-            ),
-        };
-        Ok(Self {
-            input: Input {
-                reader,
-                piece: piece.clone(),
-                left: piece.size.saturating_sub(start),
-                buffer: Vec::new(),
-                start: 0,
-                end: 0,
-            },
-            next: match compression {
-                Compression::None => Position::plain(start),
-                Compression::Gzip | Compression::Zstd => Position { member: 0, offset: 0 },
-            },
-            decoder,
-            end: None,
-        })
+    /// Opens a file at the first place of the owned range that can be entered. A plain file can be
+    /// entered anywhere; what is a record there is the reader's concern.
+    pub(super) fn open(store: &Store, piece: &Piece, want: Want) -> Result<Self, ReadError> {
+        let compression = Self::compression(store, piece, &want.extent)?;
+        let start = want.owned.start.clamp(want.extent.start, want.extent.end);
+        let input = Input::new(store, piece, want.extent.clone());
+        let mut members = Members::new(compression, input)?;
+        let mut next = Position { member: start, offset: 0 };
+        // The first byte of an archive's file decides who has what cannot be entered.
+        let mut is_at_end = want.owned.end <= start;
+        match compression {
+            _ if is_at_end => {}
+            Compression::None => {
+                members.move_to(start)?;
+                next = Position::plain(start);
+            }
+            Compression::Gzip | Compression::Zstd | Compression::Lz4 => {
+                let entry = if start == want.extent.start {
+                    Some(start)
+                } else {
+                    enter::next_entry(&members, start, want.owned.end, &want)?
+                };
+                match entry {
+                    Some(entry) => members.move_to(entry)?,
+                    None => is_at_end = true,
+                }
+            }
+        }
+        Ok(Self { members, want, next, has_begun: false, resume: None, is_at_end })
     }
 
-    /// How the piece's file is compressed.
-    pub(super) fn compression(store: &Store, piece: &Piece) -> Result<Compression, ReadError> {
-        let first = store.read_range(&piece.file, 0..piece.size.min(4))?;
-        Ok(Compression::detect(&first))
+    /// How the part `extent` of the piece's file is compressed.
+    pub(super) fn compression(
+        store: &Store,
+        piece: &Piece,
+        extent: &Range<u64>,
+    ) -> Result<Compression, ReadError> {
+        let head = extent.start..extent.end.min(extent.start + 4);
+        Ok(Compression::detect(&store.read_range(&piece.file, head)?))
+    }
+
+    /// Whether a file can be divided with profit: whether it is plain, or has small members.
+    pub(super) fn is_divisible(store: &Store, piece: &Piece) -> Result<bool, ReadError> {
+        match Self::compression(store, piece, &(0..piece.size))? {
+            Compression::None => Ok(true),
+            Compression::Gzip | Compression::Zstd | Compression::Lz4 => {
+                enter::has_small_members(store, piece)
+            }
+        }
     }
 
     /// Where the next byte of content stands, or would stand if there were one.
@@ -197,324 +238,66 @@ impl Content {
     /// Decodes some bytes, at least one, into `out`, which must not be empty.
     pub(super) fn read(&mut self, out: &mut [u8]) -> Result<Chunk, ReadError> {
         loop {
-            if let Some(end) = self.end {
-                return Ok(Chunk::End(end));
+            if self.is_at_end {
+                return Ok(Chunk::End);
             }
-            if self.decoder.is_between() {
-                self.end = self.start_member()?;
+            if let Some(from) = self.resume.take() {
+                match enter::next_member(&self.members, from, &self.want)? {
+                    Some(member) => self.members.move_to(member)?,
+                    None => self.is_at_end = true,
+                }
                 continue;
             }
-            let Step { consumed, produced, outcome } = match &mut self.decoder {
-                Decoder::Plain => {
-                    let produced = self.input.read(out)?;
-                    Step { consumed: 0, produced, outcome: Outcome::More }
+            if std::mem::take(&mut self.has_begun)
+                && self.next.member >= self.want.owned.end
+                && enter::is_entry(&self.members, self.next.member, &self.want)?
+            {
+                return Ok(Chunk::Boundary);
+            }
+            match self.members.next(out)? {
+                Event::Begin { member } => {
+                    self.next = Position { member, offset: 0 };
+                    self.has_begun = true;
                 }
-                Decoder::Gzip(member) => {
-                    self.input.ensure(1)?;
-                    gunzip(member, self.input.bytes(), out)
-                }
-                Decoder::Zstd(frames) => {
-                    if !frames.pending {
-                        self.input.ensure(frames.wanted)?;
+                Event::Bytes { len } => {
+                    let at = self.next;
+                    self.next.offset += len as u64;
+                    let stored = self.members.stored();
+                    if self.next.member != Position::PLAIN
+                        && self.next.offset > BOMB_BYTES
+                        && self.next.offset / BOMB_RATIO > stored
+                    {
+                        return Ok(self.lose(at, reasons::DECOMPRESSION_BOMB));
                     }
-                    frames.step(self.input.bytes(), out)
+                    return Ok(Chunk::Bytes { at, len });
                 }
-            };
-            self.input.start += consumed;
-            let at = self.next;
-            self.next.offset += produced as u64;
-            match outcome {
-                Outcome::More if produced == 0 && consumed == 0 && self.input.is_at_end() => {
-                    self.end = Some(match self.decoder {
-                        Decoder::Plain => End::Complete,
-                        Decoder::Gzip(_) | Decoder::Zstd(_) => End::Truncated,
-                    });
+                Event::MemberEnd => {}
+                Event::Damage { reason } => return Ok(self.lose(self.next, reason)),
+                Event::Garbage { at, reason } => {
+                    self.next = Position { member: at, offset: 0 };
+                    self.resume = Some(at.saturating_add(1));
+                    return Ok(Chunk::Garbage { at: self.next, reason });
                 }
-                Outcome::More => {}
-                Outcome::MemberEnd => {
-                    if self.decoder.end_member() {
-                        self.next =
-                            Position { member: self.next.member.saturating_add(1), offset: 0 };
+                Event::Complete => {
+                    self.is_at_end = true;
+                    if self.next.member != Position::PLAIN {
+                        self.next = Position { member: self.want.extent.end, offset: 0 };
                     }
                 }
-                Outcome::Damaged => self.end = Some(End::Corrupt),
-            }
-            if produced > 0 {
-                return Ok(Chunk::Bytes { at, len: produced });
             }
         }
     }
 
-    /// Looks at what stands where a member may begin, and begins it.
-    fn start_member(&mut self) -> Result<Option<End>, ReadError> {
-        self.input.ensure(4)?;
-        let bytes = self.input.bytes();
-        if bytes.is_empty() {
-            return Ok(Some(End::Complete));
-        }
-        match (&mut self.decoder, Compression::detect(bytes)) {
-            (Decoder::Gzip(member), Compression::Gzip) => {
-                *member = Some(Box::new(Decompress::new_gzip(15)));
-                return Ok(None);
-            }
-            (Decoder::Zstd(frames), Compression::Zstd) => {
-                frames.start(is_skippable(bytes));
-                return Ok(None);
-            }
-            _ => {}
-        }
-        // A file may be cut within the first bytes of a member, too.
-        let is_cut = match self.decoder {
-            Decoder::Gzip(_) => bytes == [0x1f],
-            _ => bytes.len() < 4 && [0x28, 0xb5, 0x2f, 0xfd].starts_with(bytes),
-        };
-        if is_cut {
-            return Ok(Some(End::Truncated));
-        }
-        loop {
-            let bytes = self.input.bytes();
-            if bytes.iter().any(|&byte| byte != 0) {
-                return Ok(Some(End::Garbage));
-            }
-            self.input.start = self.input.end;
-            self.input.ensure(1)?;
-            if self.input.bytes().is_empty() {
-                return Ok(Some(End::Complete));
-            }
-        }
+    fn lose(&mut self, at: Position, reason: Reason) -> Chunk {
+        // The next member may stand before the place where the decoder gave up: one that was cut
+        // off swallows the beginning of the one behind it.
+        self.resume = Some(at.member.saturating_add(1));
+        self.has_begun = false;
+        Chunk::Lost { at, reason }
     }
 }
 
-impl Decoder {
-    fn is_between(&self) -> bool {
-        match self {
-            Self::Plain => false,
-            Self::Gzip(member) => member.is_none(),
-            Self::Zstd(frames) => !frames.inside,
-        }
-    }
-
-    /// Leaves the member; tells whether it counts.
-    fn end_member(&mut self) -> bool {
-        match self {
-            Self::Plain => false,
-            Self::Gzip(member) => {
-                *member = None;
-                true
-            }
-            Self::Zstd(frames) => {
-                frames.inside = false;
-                !frames.skippable
-            }
-        }
-    }
-}
-
-fn gunzip(member: &mut Option<Box<Decompress>>, input: &[u8], out: &mut [u8]) -> Step {
-    let member = member.get_or_insert_with(|| Box::new(Decompress::new_gzip(15)));
-    let (consumed, produced) = (member.total_in(), member.total_out());
-    let status = member.decompress(input, out, FlushDecompress::None);
-    // An error leaves the totals right, and what was decoded before it is good. Both differences
-    // are lengths within `input` and `out`.
-    #[expect(clippy::cast_possible_truncation, reason = "see the line above")]
-    let step = |outcome| Step {
-        consumed: (member.total_in() - consumed) as usize,
-        produced: (member.total_out() - produced) as usize,
-        outcome,
-    };
-    match status {
-        Ok(Status::StreamEnd) => step(Outcome::MemberEnd),
-        Ok(Status::Ok | Status::BufError) => step(Outcome::More),
-        Err(_) => step(Outcome::Damaged),
-    }
-}
-
-impl ZstdFrames {
-    fn new() -> std::io::Result<Self> {
-        let mut context = ZstdDecoder::new()?;
-        context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))?;
-        Ok(Self { context, inside: false, skippable: false, wanted: FRAME_START, pending: false })
-    }
-
-    fn start(&mut self, skippable: bool) {
-        self.inside = true;
-        self.skippable = skippable;
-        self.wanted = FRAME_START;
-        self.pending = false;
-    }
-
-    fn step(&mut self, input: &[u8], out: &mut [u8]) -> Step {
-        let given = if self.pending { 0 } else { self.wanted.min(input.len()) };
-        let mut from = InBuffer::around(&input[..given]);
-        let mut to = OutBuffer::around(out);
-        let hint = self.context.run(&mut from, &mut to);
-        let (consumed, produced) = (from.pos(), to.pos());
-        self.pending = produced == to.capacity();
-        let outcome = match hint {
-            Ok(0) => Outcome::MemberEnd,
-            Ok(hint) => {
-                self.wanted = hint.min(INPUT_BYTES);
-                Outcome::More
-            }
-            Err(_) => Outcome::Damaged,
-        };
-        Step { consumed, produced, outcome }
-    }
-}
-
-/// The bytes of a file as stored.
-struct Input {
-    reader: StoreReader,
-    piece: Piece,
-    /// Bytes not yet read.
-    left: u64,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl Input {
-    fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
-    }
-
-    fn is_at_end(&self) -> bool {
-        self.left == 0 && self.start == self.end
-    }
-
-    /// Reads on until `count` bytes are held or the file is at its end.
-    fn ensure(&mut self, count: usize) -> Result<(), ReadError> {
-        while self.end - self.start < count && self.left > 0 {
-            if self.buffer.is_empty() {
-                self.buffer = vec![0; INPUT_BYTES];
-            }
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let read = self.read(&mut buffer[self.end..]);
-            self.buffer = buffer;
-            self.end += read?;
-        }
-        Ok(())
-    }
-
-    /// Reads past the buffer; 0 only at the end of the file.
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, ReadError> {
-        loop {
-            match self.reader.read(out) {
-                Ok(0) if self.left > 0 => {
-                    return Err(changed(&self.piece, format!("it ends {} bytes early", self.left)));
-                }
-                Ok(read) => {
-                    self.left = self.left.saturating_sub(read as u64);
-                    return Ok(read);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    return Err(ReadError::Io { file: self.piece.file.clone(), source });
-                }
-            }
-        }
-    }
-}
-
-/// What the tests of all readers need.
 #[cfg(test)]
-pub(super) mod testing {
-    use std::io::Write;
-
-    use super::super::{BatchBuilder, Fields, Format, Part, Piece, RecordReader, open};
-    use crate::document::{Position, Verdict};
-    use crate::store::Store;
-
-    /// One record as it came out of a reader.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub(in crate::read) struct Row {
-        pub position: Position,
-        pub text: Result<String, &'static str>,
-        pub id: Option<String>,
-        pub metadata: Vec<Option<String>>,
-    }
-
-    pub(in crate::read) fn fields(text: &str, metadata: &[&str]) -> Fields {
-        Fields {
-            text: text.to_owned(),
-            id: "id".to_owned(),
-            metadata: metadata.iter().map(|&field| field.to_owned()).collect(),
-            layout: super::super::Layout::default(),
-        }
-    }
-
-    /// A store with one file.
-    pub(in crate::read) fn file(bytes: &[u8], part: Part) -> (tempfile::TempDir, Store, Piece) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        // Not through the store, which waits for the disk: thousands of files are made here.
-        #[expect(clippy::disallowed_methods, reason = "see the line above")]
-        std::fs::write(folder.path().join("file"), bytes).unwrap();
-        let piece = Piece { file: "file".to_owned(), size: bytes.len() as u64, part };
-        (folder, store, piece)
-    }
-
-    /// All rows of a reader, in batches of a few.
-    pub(in crate::read) fn drain(reader: &mut dyn RecordReader, metadata: usize) -> Vec<Row> {
-        let mut rows = Vec::new();
-        let mut builder = BatchBuilder::new("source", metadata, 100, None);
-        loop {
-            let more = reader.fill(&mut builder).unwrap();
-            let batch = builder.take();
-            let own = |column: &arrow::array::StringArray, row: usize| {
-                use arrow::array::Array;
-                (!column.is_null(row)).then(|| column.value(row).to_owned())
-            };
-            for row in 0..batch.len() {
-                rows.push(Row {
-                    position: batch.positions[row],
-                    text: match batch.verdicts[row] {
-                        Verdict::Failed { reason } => Err(reason.as_str()),
-                        _ => Ok(batch.text(row).to_owned()),
-                    },
-                    id: own(&batch.source_ids, row),
-                    metadata: batch.metadata.iter().map(|column| own(column, row)).collect(),
-                });
-            }
-            assert_eq!(reader.records(), rows.len() as u64);
-            if !more {
-                return rows;
-            }
-        }
-    }
-
-    pub(in crate::read) fn rows(
-        format: Format,
-        fields: &Fields,
-        bytes: &[u8],
-        part: Part,
-    ) -> Vec<Row> {
-        let (_folder, store, piece) = file(bytes, part);
-        let mut reader = open(&store, format, fields, &piece).unwrap();
-        drain(&mut *reader, fields.metadata.len())
-    }
-
-    pub(in crate::read) fn gzip(content: &[u8]) -> Vec<u8> {
-        let level = flate2::Compression::default();
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
-        encoder.write_all(content).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    pub(in crate::read) fn zstd(content: &[u8]) -> Vec<u8> {
-        let mut encoder = ::zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
-        encoder.include_checksum(true).unwrap();
-        encoder.write_all(content).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    pub(in crate::read) fn at(member: u32, offset: u64) -> Position {
-        Position { member, offset }
-    }
-}
-
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decompress::{Chunk, Content};
+use super::decompress::{Chunk, Content, Want};
 use super::{Part, Piece, ReadError};
 use crate::store::{Entry, Store};
 
@@ -60,13 +60,13 @@ impl Format {
     /// When the file is missing or the storage fails.
     pub fn of_content(store: &Store, file: &Entry) -> Result<Option<Self>, ReadError> {
         let piece = Piece { file: file.path.clone(), size: file.size, part: Part::Whole };
-        let mut content = Content::open(store, &piece, 0)?;
+        let mut content = Content::open(store, &piece, Want::whole(&piece))?;
         let mut bytes = vec![0; LOOK_BYTES];
         let mut held = 0;
         while held < bytes.len() {
             match content.read(&mut bytes[held..])? {
                 Chunk::Bytes { len, .. } => held += len,
-                Chunk::End(_) => break,
+                _ => break,
             }
         }
         Ok(Self::of_bytes(&bytes[..held]))

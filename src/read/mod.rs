@@ -20,6 +20,7 @@ mod decompress;
 mod format;
 mod html;
 mod jsonl;
+mod lines;
 pub(crate) mod mds;
 mod parquet;
 pub mod split;
@@ -30,6 +31,7 @@ mod text_parts;
 mod values;
 mod window;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -41,7 +43,7 @@ pub use arrow::record_batches;
 pub use batch::BatchBuilder;
 pub use decompress::Compression;
 pub use format::{Format, Layout, Quote};
-pub(crate) use jsonl::json_lines;
+pub(crate) use lines::json_lines;
 pub(crate) use parquet::caught;
 pub use parquet::{RowGroup, row_groups, silence_caught_panics};
 
@@ -70,6 +72,9 @@ pub mod reasons {
     /// The compressed or columnar data is damaged; the remainder cannot be read.
     pub const CORRUPT: Reason = Reason::new("corrupt");
 
+    /// A member or a payload unpacks to so much more than it is that nobody wrote it to be read.
+    pub const DECOMPRESSION_BOMB: Reason = Reason::new("decompression-bomb");
+
     /// All of them, for `tamis ops` and the documentation.
     pub const ALL: &[Reason] = &[
         MALFORMED_JSON,
@@ -82,6 +87,7 @@ pub mod reasons {
         UNSUPPORTED_CHARSET,
         TRUNCATED,
         CORRUPT,
+        DECOMPRESSION_BOMB,
     ];
 }
 
@@ -91,7 +97,7 @@ pub mod reasons {
 pub enum Part {
     /// All of it.
     Whole,
-    /// The records that *start* in this byte range (plain JSONL, lines of text).
+    /// The records that *start* in this byte range; in a compressed file, in members that do.
     Bytes(Range<u64>),
     /// Row groups of a Parquet file or record batches of an Arrow file; `first_row` is the row number
     /// of the first one's first row.
@@ -101,6 +107,17 @@ pub enum Part {
         /// Row number in the file.
         first_row: u64,
     },
+}
+
+impl Part {
+    /// The bytes whose records a reader of bytes owns, `None` where it owns none.
+    fn bytes(&self) -> Option<Range<u64>> {
+        match self {
+            Self::Whole => Some(0..u64::MAX),
+            Self::Bytes(range) => (!range.is_empty()).then(|| range.clone()),
+            Self::RowGroups { groups, .. } => (groups.start == 0).then_some(0..u64::MAX),
+        }
+    }
 }
 
 /// A part of one file.
@@ -177,6 +194,12 @@ pub trait RecordReader: Send {
 
     /// Records handed over so far, failed ones included.
     fn records(&self) -> u64;
+
+    /// Records passed over so far because their kind is never a document (a WARC file's requests,
+    /// say), by kind. They stand in no ledger.
+    fn passed_over(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
+    }
 }
 
 /// Opens a piece.

@@ -1,14 +1,21 @@
 //! Splits: the pieces of input that tasks read.
 //!
 //! Splits follow from the files' names and sizes alone (and the footers of large Parquet and Arrow
-//! files), so they are the same on every machine. Small files share a split; a large plain file of
-//! lines is cut into byte ranges, a large Parquet file at row groups, an Arrow file at record batches; a compressed file is one split, since it
-//! cannot be entered in the middle yet.
+//! files, the first bytes of large compressed ones), so they are the same on every machine. Small
+//! files share a split; a large file of lines or WARC records is cut into byte ranges, a large Parquet
+//! file at row groups, an Arrow file at record batches. A compressed file is entered at its members
+//! (gzip) or frames (zstd, lz4); one whose first member is long, such as all that `gzip` and `zstd`
+//! write in one go, is only cut into ranges of 1 GiB, since a task may find no member to begin with in
+//! its range and then has looked in vain.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Compression, Format, Part, Piece, ReadError, RowGroup, record_batches, row_groups};
+use super::decompress::Content;
+use super::{Format, Part, Piece, ReadError, RowGroup, record_batches, row_groups};
 use crate::store::{Entry, Store};
+
+/// The smallest range of a compressed file whose first member is long.
+const COARSE_BYTES: u64 = 1 << 30;
 
 /// What one task reads: pieces of files of one source, in document order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,11 +93,16 @@ impl<'a> SplitPlanner<'a> {
     }
 
     fn byte_ranges(&self, file: &Entry) -> Result<Vec<(Part, u64)>, ReadError> {
-        let head = self.store.read_range(&file.path, 0..file.size.min(4))?;
-        if Compression::detect(&head) != Compression::None {
+        let piece = Piece { file: file.path.clone(), size: file.size, part: Part::Whole };
+        let target = if Content::is_divisible(self.store, &piece)? {
+            self.target
+        } else {
+            self.target.max(COARSE_BYTES)
+        };
+        let count = file.size.div_ceil(target);
+        if count == 1 {
             return Ok(vec![(Part::Whole, file.size)]);
         }
-        let count = file.size.div_ceil(self.target);
         let cut = |index: u64| {
             u64::try_from(u128::from(file.size) * u128::from(index) / u128::from(count))
                 .unwrap_or(file.size)

@@ -1,11 +1,11 @@
-//! Plain text: the whole file is one document; plain, gzip or zstd.
+//! Plain text: the whole file is one document; plain, gzip, zstd or lz4.
 //!
 //! The text is UTF-8; a byte order mark at its start is taken off. An empty file is a document with
 //! an empty text: the file is the record. There is no metadata and no id of the input's own. A file
 //! longer than [`MAX_DOCUMENT_BYTES`] is `failed(too-large)` and never held in memory; one whose
 //! compression is cut off or damaged is one `failed` row, because a part of a text is not the text.
 
-use super::decompress::{Chunk, Content, check_size, owns_whole};
+use super::decompress::{Chunk, Content, Want, check_size, owns_whole};
 use super::{BatchBuilder, Fields, Piece, ReadError, RecordReader, reasons};
 use crate::document::{MAX_DOCUMENT_BYTES, Reason};
 use crate::store::Store;
@@ -28,8 +28,11 @@ impl TextReader {
     /// Opens a file. It cannot be divided: the piece that holds its first byte has it all.
     pub(super) fn open(store: &Store, fields: &Fields, piece: &Piece) -> Result<Self, ReadError> {
         check_size(store, piece)?;
-        let content =
-            if owns_whole(&piece.part) { Some(Content::open(store, piece, 0)?) } else { None };
+        let content = if owns_whole(&piece.part) {
+            Some(Content::open(store, piece, Want::whole(piece))?)
+        } else {
+            None
+        };
         Ok(Self {
             content,
             metadata: fields.metadata.len(),
@@ -79,9 +82,11 @@ pub(super) fn read_all(
         }
         match content.read(&mut bytes[end..])? {
             Chunk::Bytes { len, .. } => end += len,
-            Chunk::End(how) => {
+            Chunk::Boundary => {}
+            Chunk::Lost { reason, .. } | Chunk::Garbage { reason, .. } => return Ok(Err(reason)),
+            Chunk::End => {
                 bytes.truncate(end);
-                return Ok(how.reason().map_or(Ok(bytes), Err));
+                return Ok(Ok(bytes));
             }
         }
         if end > max_bytes + BYTE_ORDER_MARK.len() {

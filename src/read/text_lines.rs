@@ -1,12 +1,12 @@
 //! Plain text, each line a document (`documents = "line"`); plain or compressed.
 //!
-//! Lines end with LF or CRLF; lines of nothing but spaces and tabs are no records. A plain file is
-//! cut into byte ranges like JSON Lines. A line that is not UTF-8 is `failed(invalid-utf8)`, one too
+//! Lines end with LF or CRLF; lines of nothing but spaces and tabs are no records. A file is cut
+//! into byte ranges like JSON Lines. A line that is not UTF-8 is `failed(invalid-utf8)`, one too
 //! long `failed(too-large)`. There is no metadata and no id of the input's own.
 
-use super::decompress::{Compression, Content, check_size, owns_whole};
-use super::jsonl::{Line, Lines, is_blank};
-use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, reasons};
+use super::decompress::check_size;
+use super::lines::{Line, Lines, is_blank};
+use super::{BatchBuilder, Fields, Piece, ReadError, RecordReader, reasons};
 use crate::store::Store;
 
 /// Reads lines of text.
@@ -18,21 +18,10 @@ pub(super) struct LinesReader {
 }
 
 impl LinesReader {
-    /// Opens a piece. Byte ranges divide plain files; a compressed file belongs to the range that
-    /// holds its first byte.
+    /// Opens a piece.
     pub(super) fn open(store: &Store, fields: &Fields, piece: &Piece) -> Result<Self, ReadError> {
         check_size(store, piece)?;
-        let range = match &piece.part {
-            Part::Bytes(range)
-                if Content::compression(store, piece)? == Compression::None
-                    && range.start < piece.size =>
-            {
-                Some(range.clone())
-            }
-            part if owns_whole(part) => Some(0..u64::MAX),
-            _ => None,
-        };
-        let lines = match range {
+        let lines = match piece.part.bytes() {
             Some(range) => Some(Lines::open(store, piece, range)?),
             None => None,
         };

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::decompress::{Chunk, Content};
+use super::decompress::{Chunk, Content, Want};
 use super::{Piece, ReadError};
 use crate::document::{Position, Reason};
 use crate::store::Store;
@@ -21,7 +21,6 @@ pub(super) struct Window {
     end: usize,
     /// Where members begin within the buffer; the first entry is for what is held first.
     members: VecDeque<(usize, Position)>,
-    ended: bool,
 }
 
 /// What [`Window::more`] gives.
@@ -39,12 +38,11 @@ impl Window {
     /// Opens a whole file.
     pub(super) fn open(store: &Store, piece: &Piece) -> Result<Self, ReadError> {
         Ok(Self {
-            content: Content::open(store, piece, 0)?,
+            content: Content::open(store, piece, Want::whole(piece))?,
             buffer: Vec::new(),
             start: 0,
             end: 0,
             members: VecDeque::new(),
-            ended: false,
         })
     }
 
@@ -84,11 +82,14 @@ impl Window {
 
     /// Gets more content behind what is held.
     pub(super) fn more(&mut self) -> Result<More, ReadError> {
-        if self.ended {
-            return Ok(More::End);
-        }
         self.make_room();
-        match self.content.read(&mut self.buffer[self.end..])? {
+        let chunk = loop {
+            match self.content.read(&mut self.buffer[self.end..])? {
+                Chunk::Boundary => {}
+                chunk => break chunk,
+            }
+        };
+        match chunk {
             Chunk::Bytes { at, len } => {
                 if self.members.back().is_none_or(|(_, last)| last.member != at.member) {
                     self.members.push_back((self.end, at));
@@ -96,10 +97,8 @@ impl Window {
                 self.end += len;
                 Ok(More::Bytes)
             }
-            Chunk::End(end) => {
-                self.ended = true;
-                Ok(end.reason().map_or(More::End, More::Lost))
-            }
+            Chunk::Lost { reason, .. } | Chunk::Garbage { reason, .. } => Ok(More::Lost(reason)),
+            Chunk::Boundary | Chunk::End => Ok(More::End),
         }
     }
 

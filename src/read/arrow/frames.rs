@@ -7,7 +7,7 @@ use arrow::datatypes::Schema;
 use arrow::ipc::convert::try_fb_to_schema;
 use arrow::ipc::{MetadataVersion, root_as_footer, root_as_message};
 
-use super::super::decompress::{Chunk, Compression, Content};
+use super::super::decompress::{Chunk, Compression, Content, Want};
 use super::super::parquet::{RowGroup, caught};
 use super::super::{Piece, ReadError, reasons};
 use super::layout;
@@ -151,7 +151,7 @@ pub(super) struct Stream {
 
 impl Stream {
     fn open(store: &Store, piece: &Piece) -> Result<Self, ReadError> {
-        let content = Content::open(store, piece, 0)?;
+        let content = Content::open(store, piece, Want::whole(piece))?;
         Ok(Self { content, is_first: true, is_file: false, scratch: Vec::new() })
     }
 
@@ -203,9 +203,11 @@ impl Stream {
         while held < out.len() {
             match self.content.read(&mut out[held..])? {
                 Chunk::Bytes { len, .. } => held += len,
-                Chunk::End(end) => {
-                    return Ok(end.reason().map_or(Ok(held), Err));
+                Chunk::Boundary => {}
+                Chunk::Lost { reason, .. } | Chunk::Garbage { reason, .. } => {
+                    return Ok(Err(reason));
                 }
+                Chunk::End => break,
             }
         }
         Ok(Ok(held))

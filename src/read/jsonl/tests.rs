@@ -2,8 +2,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::Format;
-use super::super::decompress::testing::{self, Row, at, drain, fields, file, gzip, zstd};
+use super::super::decompress::testing::{self, Row, at, drain, fields, file, gzip, lz4, zstd};
+use super::super::{Format, Part};
 use super::*;
 
 fn rows_of(bytes: &[u8], part: Part) -> Vec<Row> {
@@ -153,14 +153,14 @@ fn a_line_too_long_is_skipped_and_not_held() {
             [Ok("a".to_owned()), Err("too-large"), Ok("b".to_owned()), Err("too-large")]
         );
         assert!(rows.iter().zip(starts).all(|(row, start)| row.position == at(member, start)));
-        assert!(reader.lines.unwrap().buffer.len() <= 4 * CHUNK_BYTES);
+        assert!(reader.lines.unwrap().held() <= 4 * CHUNK_BYTES);
     }
 }
 
 #[test]
 fn a_cut_or_damaged_stream_ends_in_one_failed_row() {
     let lines = "{\"text\":\"a\"}\n{\"text\":\"b\"}\n{\"text\":\"c\"}";
-    for pack in [gzip as fn(&[u8]) -> Vec<u8>, zstd] {
+    for pack in [gzip as fn(&[u8]) -> Vec<u8>, zstd, lz4] {
         let (whole, first) = (pack(lines.as_bytes()), pack(b"{\"text\":\"a\"}\n{\"te"));
         let good = |text: &str, offset| (at(0, offset), Ok(text.to_owned()));
         // Without its checksum, the member's last line is not known to be whole.
@@ -171,7 +171,7 @@ fn a_cut_or_damaged_stream_ends_in_one_failed_row() {
         expected[2].1 = Err("corrupt");
         assert_eq!(short(&damaged), expected);
         expected[2] = good("c", 26);
-        expected.push((at(1, 0), Err("corrupt")));
+        expected.push((at(whole.len() as u64, 0), Err("corrupt")));
         assert_eq!(short(&[&whole[..], b"garbage"].concat()), expected);
         // The lost line began in the member before.
         let second = pack(b"xt\":\"b\"}\n");
@@ -184,7 +184,7 @@ fn a_cut_or_damaged_stream_ends_in_one_failed_row() {
 #[test]
 fn no_flipped_byte_goes_unseen() {
     let content = "{\"text\":\"some words\"}\n".repeat(9);
-    for pack in [gzip as fn(&[u8]) -> Vec<u8>, zstd] {
+    for pack in [gzip as fn(&[u8]) -> Vec<u8>, zstd, lz4] {
         let file = [pack(content.as_bytes()), pack(b"{\"text\":\"end\"}")].concat();
         let good = rows(&file);
         for index in 0..file.len() {
@@ -233,7 +233,7 @@ proptest! {
     fn positions_lead_to_the_lines(
         texts in vec("[a-z \\\\\"é\u{1}]{0,30}", 0..30),
         at in vec(0_usize..5000, 0..8),
-        gz in any::<bool>(),
+        packer in 0..3_usize,
     ) {
         let mut content = String::new();
         for text in &texts {
@@ -243,17 +243,60 @@ proptest! {
         let cuts = cuts(content.as_bytes(), &at);
         let members: Vec<&[u8]> =
             cuts.windows(2).map(|cut| &content.as_bytes()[cut[0]..cut[1]]).collect();
-        let pack = if gz { gzip } else { zstd };
-        let file: Vec<u8> = members.iter().flat_map(|member| pack(member)).collect();
+        let pack = [gzip, zstd, lz4][packer];
+        let mut file = Vec::new();
+        let mut starts = Vec::new();
+        for member in &members {
+            starts.push(file.len() as u64);
+            file.extend(pack(member));
+        }
         let read = rows(&file);
+        let mut divided = Vec::new();
+        for range in self::cuts(&file, &at).windows(2) {
+            divided.extend(rows_of(&file, Part::Bytes(range[0] as u64..range[1] as u64)));
+        }
+        prop_assert_eq!(&divided, &read);
         prop_assert_eq!(read.len(), texts.len());
         for (row, text) in read.iter().zip(&texts) {
             prop_assert_eq!(row.text.as_ref(), Ok(text));
-            let member = row.position.member as usize;
+            let member = starts.iter().position(|&start| start == row.position.member).unwrap();
             let offset = usize::try_from(row.position.offset).unwrap();
             prop_assert!(offset < members[member].len());
             let line = content[cuts[member] + offset..].lines().next().unwrap();
             prop_assert_eq!(line, serde_json::json!({"text": text}).to_string());
         }
+    }
+
+    #[test]
+    fn what_is_damaged_is_the_same_in_all_divisions(
+        texts in vec("[a-z]{0,30}", 9..40),
+        member_lines in 1..6_usize,
+        splits_lines in any::<bool>(),
+        damage in vec((0_usize..5000, 1..=255_u8), 1..4),
+        cut in 0_usize..5000,
+        at in vec(0_usize..5000, 0..6),
+        packer in 0..3_usize,
+    ) {
+        let pack = [gzip, zstd, lz4][packer];
+        let line = |text: &String| serde_json::json!({"text": text}).to_string() + "\n";
+        let mut members: Vec<String> =
+            texts.chunks(member_lines).map(|texts| texts.iter().map(line).collect()).collect();
+        if splits_lines {
+            // As bgzip does: members end wherever they are full.
+            let content: Vec<char> = members.concat().chars().collect();
+            members = content.chunks(17 * member_lines).map(|part| part.iter().collect()).collect();
+        }
+        let mut file: Vec<u8> = members.iter().flat_map(|text| pack(text.as_bytes())).collect();
+        for (place, flip) in damage {
+            // The first bytes tell how the file is compressed.
+            let place = 4 + place % (file.len() - 4);
+            file[place] ^= flip;
+        }
+        file.truncate(file.len() - cut % 40);
+        let mut divided = Vec::new();
+        for range in cuts(&file, &at).windows(2) {
+            divided.extend(rows_of(&file, Part::Bytes(range[0] as u64..range[1] as u64)));
+        }
+        prop_assert_eq!(divided, rows(&file));
     }
 }
