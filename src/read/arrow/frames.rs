@@ -44,7 +44,7 @@ pub(super) struct Head {
 /// A source of messages.
 pub(super) enum Frames {
     /// From front to back. A file can be read so, too.
-    Stream(Stream),
+    Stream(Box<Stream>),
     /// By the places that the footer of a file tells.
     File(File),
 }
@@ -61,7 +61,7 @@ impl Frames {
             // Only a file with a footer is divided.
             return match groups {
                 Some(_) => Ok(None),
-                None => Ok(Some((Self::Stream(Stream::open(store, piece)?), None))),
+                None => Ok(Some((Self::Stream(Box::new(Stream::open(store, piece)?)), None))),
             };
         };
         let mut blocks = std::mem::take(&mut footer.dictionaries);
