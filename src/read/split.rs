@@ -1,11 +1,12 @@
 //! Splits: the pieces of input that tasks read.
 //!
-//! Splits follow from the files' names and sizes alone (and the footers of large Parquet and
-//! Arrow files, the first bytes of large compressed ones), so they are the same on every machine. Small files share a
-//! split; a large file of lines or WARC records is cut into byte ranges, a large Parquet file at row
-//! groups, an Arrow file at record batches. A compressed file is entered at its members (gzip) or frames (zstd, lz4); one whose first
-//! member is long, such as all that `gzip` and `zstd` write in one go, is only cut into ranges of
-//! 1 GiB, since a task may find no member to begin with in its range and then has looked in vain.
+//! Splits follow from the files' names and sizes alone (and the footers of large Parquet and Arrow
+//! files, the first bytes of large compressed ones), so they are the same on every machine. Small
+//! files share a split; a large file of lines or WARC records is cut into byte ranges, a large Parquet
+//! file at row groups, an Arrow file at record batches. A compressed file is entered at its members
+//! (gzip) or frames (zstd, lz4); one whose first member is long, such as all that `gzip` and `zstd`
+//! write in one go, is only cut into ranges of 1 GiB, since a task may find no member to begin with in
+//! its range and then has looked in vain.
 
 use serde::{Deserialize, Serialize};
 

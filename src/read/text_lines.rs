@@ -1,7 +1,7 @@
 //! Plain text, each line a document (`documents = "line"`); plain or compressed.
 //!
-//! Lines end with LF or CRLF; lines of nothing but spaces and tabs are no records. A plain file is
-//! cut into byte ranges like JSON Lines. A line that is not UTF-8 is `failed(invalid-utf8)`, one too
+//! Lines end with LF or CRLF; lines of nothing but spaces and tabs are no records. A file is cut
+//! into byte ranges like JSON Lines. A line that is not UTF-8 is `failed(invalid-utf8)`, one too
 //! long `failed(too-large)`. There is no metadata and no id of the input's own.
 
 use super::decompress::check_size;

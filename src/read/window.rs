@@ -21,7 +21,6 @@ pub(super) struct Window {
     end: usize,
     /// Where members begin within the buffer; the first entry is for what is held first.
     members: VecDeque<(usize, Position)>,
-    ended: bool,
 }
 
 /// What [`Window::more`] gives.
@@ -44,7 +43,6 @@ impl Window {
             start: 0,
             end: 0,
             members: VecDeque::new(),
-            ended: false,
         })
     }
 
@@ -84,11 +82,14 @@ impl Window {
 
     /// Gets more content behind what is held.
     pub(super) fn more(&mut self) -> Result<More, ReadError> {
-        if self.ended {
-            return Ok(More::End);
-        }
         self.make_room();
-        match self.content.read(&mut self.buffer[self.end..])? {
+        let chunk = loop {
+            match self.content.read(&mut self.buffer[self.end..])? {
+                Chunk::Boundary => {}
+                chunk => break chunk,
+            }
+        };
+        match chunk {
             Chunk::Bytes { at, len } => {
                 if self.members.back().is_none_or(|(_, last)| last.member != at.member) {
                     self.members.push_back((self.end, at));
@@ -96,13 +97,8 @@ impl Window {
                 self.end += len;
                 Ok(More::Bytes)
             }
-            // A piece that is read whole has no end within the file.
-            Chunk::Boundary => Ok(More::Bytes),
             Chunk::Lost { reason, .. } | Chunk::Garbage { reason, .. } => Ok(More::Lost(reason)),
-            Chunk::End => {
-                self.ended = true;
-                Ok(More::End)
-            }
+            Chunk::Boundary | Chunk::End => Ok(More::End),
         }
     }
 

@@ -20,7 +20,7 @@ pub(in crate::read) fn fields(text: &str, metadata: &[&str]) -> Fields {
         text: text.to_owned(),
         id: "id".to_owned(),
         metadata: metadata.iter().map(|&field| field.to_owned()).collect(),
-        layout: super::super::Layout::default(),
+        layout: crate::read::Layout::default(),
     }
 }
 
