@@ -122,7 +122,7 @@ impl Settings for BoilerplateLines {
     ];
     const REASONS: &'static [Reason] = &[NOTHING_LEFT, MUCH_REMOVED];
     const EDITS: bool = true;
-    const COST: u32 = 6_000;
+    const COST: u32 = 40_000;
     const THRESHOLDS: &'static [&'static str] = &["min_chars_left", "max_removed_share"];
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {

@@ -136,7 +136,7 @@ impl Settings for FixText {
     ];
     const REASONS: &'static [Reason] = &[];
     const EDITS: bool = true;
-    const COST: u32 = 3_000;
+    const COST: u32 = 5_000;
 
     fn build(&self, _context: &BuildContext<'_>) -> Result<Op, OpError> {
         let parts =

@@ -10,7 +10,7 @@ pub(super) const COUNT: usize = 10;
 
 /// Names and tables, in the order in which equals are decided. Holes of a table hold the control with
 /// the byte's number, as browsers read them. Latin-1 goes with windows-1252, which has for it all
-/// controls beside its own characters.
+/// controls beside its own characters; so do ISO 8859-7, -9 and -13 with theirs.
 pub(super) const ENCODINGS: [(&str, Table); COUNT] = [
     ("windows-1252", WINDOWS_1252),
     ("windows-1251", WINDOWS_1251),
@@ -26,6 +26,8 @@ pub(super) const ENCODINGS: [(&str, Table); COUNT] = [
 
 /// Places in [`ENCODINGS`].
 pub(super) const WESTERN: usize = 0;
+/// Those that go for their ISO 8859 kin as well; windows-1250 differs too much from its own.
+const WITH_CONTROLS: [usize; 4] = [WESTERN, 3, 4, 5];
 
 /// The bytes of one character, 0 where an encoding does not have it.
 #[derive(Clone, Copy, Default)]
@@ -55,7 +57,7 @@ impl Lookup {
         let mut lookup =
             Self { index: vec![0; LIMIT], bytes: vec![Bytes::default()], others: Vec::new() };
         for (encoding, (_, table)) in ENCODINGS.iter().enumerate() {
-            if encoding == WESTERN {
+            if WITH_CONTROLS.contains(&encoding) {
                 for (c, byte) in ('\u{80}'..='\u{9f}').zip(0x80..=0x9f_u8) {
                     lookup.set(c, encoding, byte);
                 }

@@ -496,6 +496,8 @@ mod tests {
             ("í\u{a0}½í¸€ æˆ‘ä»¬", "😀 我们"),
             ("Home Â» News", "Home » News"),
             ("f├╝r mich", "für mich"),
+            ("Aā\u{80}\u{94}B", "A—B"),
+            ("π\u{9f}\u{8f}³ Participat", "🏳 Participat"),
             ("â€œquotedâ€\u{fffd}", "“quoted”"),
             ("â€œquotedâ€?", "“quoted”"),
             ("“right” and fÃ©tÃ©", "“right” and fété"),
