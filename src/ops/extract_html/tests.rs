@@ -1,5 +1,3 @@
-#![expect(clippy::float_cmp, reason = "counts, and shares of nothing")]
-
 use std::fmt::Write;
 
 use super::super::testing::{Trial, refused, trial, trial_at};
