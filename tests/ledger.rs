@@ -338,7 +338,8 @@ fn whatif_says_what_a_re_run_counts() {
                 assert!(number(&after["high"]) >= truth, "{context}");
                 assert!(number(&answer["gained"]["unknown"]) > 0, "{context}");
                 let width = number(&after["high"]) - number(&after["low"]);
-                assert!(width < number(&answer["gained"]["unknown"]), "{context}");
+                // A sample of one document tells nothing of the others.
+                assert!(width <= number(&answer["gained"]["unknown"]), "{context}");
             }
             // What is gone and what has come make the difference.
             let lost: u64 = answer["lost"].as_object().unwrap().values().map(number).sum();

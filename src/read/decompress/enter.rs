@@ -36,7 +36,8 @@ pub(super) fn has_small_members(store: &Store, piece: &Piece) -> Result<bool, Re
     loop {
         match members.next(&mut out)? {
             Event::Begin { .. } | Event::Bytes { .. } => {}
-            Event::MemberEnd => return Ok(true),
+            // A file of one member has nowhere else to be entered.
+            Event::MemberEnd => return Ok(members.reached() < piece.size),
             Event::Damage { .. } | Event::Garbage { .. } | Event::Complete => return Ok(false),
         }
     }

@@ -284,6 +284,24 @@ fn only_a_member_that_begins_as_expected_is_entered() {
 }
 
 #[test]
+fn files_of_small_members_are_worth_dividing() {
+    let divisible = |bytes: &[u8]| {
+        let (_folder, store, piece) = file(bytes, Part::Whole);
+        Content::is_divisible(&store, &piece).unwrap()
+    };
+    assert!(divisible(b"plain"));
+    for pack in PACKERS {
+        let one = pack(b"one");
+        assert!(!divisible(&one), "one member");
+        assert!(divisible(&[&one[..], &pack(b"two")].concat()));
+        // Longer than what is looked at.
+        let long = pack(&scrambled(3 << 20));
+        assert!(!divisible(&[&long[..], &one].concat()));
+        assert!(!divisible(&one[..one.len() - 1]), "cut off");
+    }
+}
+
+#[test]
 fn a_bomb_is_cut_off() {
     let zeros = vec![0; 1 << 20];
     let mut encoder = ::zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
