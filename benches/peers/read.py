@@ -186,15 +186,7 @@ def run_tamis(tamis: Path, path: Path) -> tuple[Cost, int]:
 
 def counted(summary: dict) -> int:
     """Records read, those of a WARC file that are only counted included."""
-    total = 0
-    todo = [summary]
-    while todo:
-        for key, value in todo.pop().items():
-            if key == "records_in" or (key == "records" and isinstance(value, int)):
-                total = max(total, value)
-            elif isinstance(value, dict):
-                todo.append(value)
-    return total + sum(summary.get("passed_over", {}).values())
+    return summary["input"] + sum(summary.get("passed_over", {}).values())
 
 
 def documents(files: list[Path]) -> list[dict]:
@@ -266,6 +258,9 @@ def measure(
                 costs[name][size].append(taken)
     rates = {}
     for name in tools:
+        if records[name][1] == 0:
+            print(f"  {name:20} reads nothing of it")
+            continue
         once, often = (min(rounds_, key=lambda taken: taken.cpu) for rounds_ in costs[name])
         seconds = often.cpu - once.cpu
         rates[name] = (records[name][1] - records[name][0]) / seconds
@@ -277,7 +272,7 @@ def measure(
         )
     if "tamis" in rates:
         for name, rate in rates.items():
-            if name != "tamis":
+            if name != "tamis" and rate > 0:
                 print(f"  tamis / {name}: {rates['tamis'] / rate:.2f}")
 
 
