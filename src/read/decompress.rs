@@ -34,10 +34,12 @@ mod gzip;
 mod input;
 mod lz4;
 mod members;
+mod places;
 mod zstd;
 
 use input::Input;
 use members::{Event, Members};
+pub(super) use places::Places;
 
 /// A member that unpacks to more than this is looked at for its ratio.
 const BOMB_BYTES: u64 = 64 << 20;
@@ -220,6 +222,12 @@ impl Content {
             #[cfg(test)]
             chunk: usize::MAX,
         })
+    }
+
+    /// All of a file that cannot be divided, for the piece that holds its first byte.
+    pub(super) fn undivided(store: &Store, piece: &Piece) -> Result<Option<Self>, ReadError> {
+        check_size(store, piece)?;
+        owns_whole(&piece.part).then(|| Self::open(store, piece, Want::whole(piece))).transpose()
     }
 
     /// How the part `extent` of the piece's file is compressed.

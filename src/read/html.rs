@@ -7,7 +7,7 @@
 //! cut off or damaged is one `failed` row.
 
 use super::charset::{self, Markup};
-use super::decompress::{Content, Want, check_size, owns_whole};
+use super::decompress::Content;
 use super::text::read_all;
 use super::{BatchBuilder, Fields, Piece, ReadError, RecordReader};
 use crate::document::MAX_DOCUMENT_BYTES;
@@ -24,12 +24,7 @@ pub(super) struct HtmlReader {
 impl HtmlReader {
     /// Opens a file. It cannot be divided: the piece that holds its first byte has it all.
     pub(super) fn open(store: &Store, fields: &Fields, piece: &Piece) -> Result<Self, ReadError> {
-        check_size(store, piece)?;
-        let content = if owns_whole(&piece.part) {
-            Some(Content::open(store, piece, Want::whole(piece))?)
-        } else {
-            None
-        };
+        let content = Content::undivided(store, piece)?;
         Ok(Self { content, metadata: fields.metadata.clone(), records: 0 })
     }
 }

@@ -6,10 +6,9 @@
 //! whether that member begins with a new line or in the middle of one only the task knows that
 //! comes from before it.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::decompress::{Chunk, Compression, Content, Want};
+use super::decompress::{Chunk, Compression, Content, Places, Want};
 use super::{Piece, ReadError, reasons};
 use crate::document::{MAX_DOCUMENT_BYTES, Position, Reason};
 use crate::store::Store;
@@ -71,8 +70,7 @@ pub(super) struct Lines {
     start: usize,
     scanned: usize,
     end: usize,
-    /// Where the members begin within the buffer.
-    members: VecDeque<(usize, Position)>,
+    places: Places,
     /// Plain files: lines that start at this offset or behind it belong to another piece.
     owned_until: u64,
     /// Compressed files: lines that start behind this place do.
@@ -108,7 +106,7 @@ impl Lines {
             start: 0,
             scanned: 0,
             end: 0,
-            members: VecDeque::new(),
+            places: Places::default(),
             owned_until: if is_plain { range.end } else { u64::MAX },
             boundary: None,
             skip: if range.start == 0 { Skip::Nothing } else { Skip::Foreign },
@@ -195,9 +193,7 @@ impl Lines {
         self.make_room();
         match self.content.read(&mut self.buffer[self.end..])? {
             Chunk::Bytes { at, len } => {
-                if self.members.back().is_none_or(|(_, last)| last.member != at.member) {
-                    self.members.push_back((self.end, at));
-                }
+                self.places.read(self.end, at);
                 self.end += len;
                 Ok(None)
             }
@@ -222,14 +218,10 @@ impl Lines {
     /// Moves the unfinished line to the front and sees to it that a chunk fits behind it.
     fn make_room(&mut self) {
         if self.start == self.end {
-            self.members.clear();
+            self.places.clear();
         } else {
-            let position = self.position();
-            for (at, _) in &mut self.members {
-                *at = at.saturating_sub(self.start);
-            }
-            // Its member began before the buffer does.
-            self.members[0].1 = position;
+            self.places.pass(self.start);
+            self.places.shift(self.start);
             self.buffer.copy_within(self.start..self.end, 0);
         }
         self.end -= self.start;
@@ -269,7 +261,7 @@ impl Lines {
             Skip::Nothing => Some((self.position(), reason)),
         };
         self.skip = Skip::Nothing;
-        self.members.clear();
+        self.places.clear();
         (self.start, self.scanned, self.end) = (0, 0, 0);
         let (position, reason) = lost?;
         if self.boundary.is_some_and(|boundary| position > boundary) {
@@ -290,15 +282,7 @@ impl Lines {
         if self.start == self.end {
             return self.content.position();
         }
-        while self.members.get(1).is_some_and(|(at, _)| *at <= self.start) {
-            self.members.pop_front();
-        }
-        match self.members.front() {
-            Some((at, position)) => Position {
-                member: position.member,
-                offset: position.offset + (self.start - at) as u64,
-            },
-            None => self.content.position(),
-        }
+        self.places.pass(self.start);
+        self.places.of(self.start).unwrap_or_else(|| self.content.position())
     }
 }

@@ -5,7 +5,7 @@
 //! longer than [`MAX_DOCUMENT_BYTES`] is `failed(too-large)` and never held in memory; one whose
 //! compression is cut off or damaged is one `failed` row, because a part of a text is not the text.
 
-use super::decompress::{Chunk, Content, Want, check_size, owns_whole};
+use super::decompress::{Chunk, Content};
 use super::{BatchBuilder, Fields, Piece, ReadError, RecordReader, reasons};
 use crate::document::{MAX_DOCUMENT_BYTES, Reason};
 use crate::store::Store;
@@ -27,12 +27,7 @@ pub(super) struct TextReader {
 impl TextReader {
     /// Opens a file. It cannot be divided: the piece that holds its first byte has it all.
     pub(super) fn open(store: &Store, fields: &Fields, piece: &Piece) -> Result<Self, ReadError> {
-        check_size(store, piece)?;
-        let content = if owns_whole(&piece.part) {
-            Some(Content::open(store, piece, Want::whole(piece))?)
-        } else {
-            None
-        };
+        let content = Content::undivided(store, piece)?;
         Ok(Self {
             content,
             metadata: fields.metadata.len(),

@@ -1,10 +1,9 @@
 //! Content held for as long as a record in it is not finished: what readers of records that are not
 //! lines look through.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::decompress::{Chunk, Content, Want};
+use super::decompress::{Chunk, Content, Places, Want};
 use super::{Piece, ReadError};
 use crate::document::{Position, Reason};
 use crate::store::Store;
@@ -19,8 +18,7 @@ pub(super) struct Window {
     /// What is held: `buffer[start..end]`.
     start: usize,
     end: usize,
-    /// Where members begin within the buffer; the first entry is for what is held first.
-    members: VecDeque<(usize, Position)>,
+    places: Places,
 }
 
 /// What [`Window::more`] gives.
@@ -42,7 +40,7 @@ impl Window {
             buffer: Vec::new(),
             start: 0,
             end: 0,
-            members: VecDeque::new(),
+            places: Places::default(),
         })
     }
 
@@ -68,16 +66,8 @@ impl Window {
         if self.start == self.end {
             return self.content.position();
         }
-        while self.members.get(1).is_some_and(|(at, _)| *at <= self.start) {
-            self.members.pop_front();
-        }
-        match self.members.front() {
-            Some((at, position)) => Position {
-                member: position.member,
-                offset: position.offset + (self.start - at) as u64,
-            },
-            None => self.content.position(),
-        }
+        self.places.pass(self.start);
+        self.places.of(self.start).unwrap_or_else(|| self.content.position())
     }
 
     /// Gets more content behind what is held.
@@ -91,9 +81,7 @@ impl Window {
         };
         match chunk {
             Chunk::Bytes { at, len } => {
-                if self.members.back().is_none_or(|(_, last)| last.member != at.member) {
-                    self.members.push_back((self.end, at));
-                }
+                self.places.read(self.end, at);
                 self.end += len;
                 Ok(More::Bytes)
             }
@@ -103,15 +91,12 @@ impl Window {
     }
 
     fn make_room(&mut self) {
-        let position = self.position();
         let held = self.end - self.start;
         if held == 0 {
-            self.members.clear();
-        } else if let Some(first) = self.members.front_mut() {
-            *first = (self.start, position);
-        }
-        for (at, _) in &mut self.members {
-            *at -= self.start;
+            self.places.clear();
+        } else {
+            self.places.pass(self.start);
+            self.places.shift(self.start);
         }
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, held);

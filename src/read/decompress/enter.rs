@@ -117,7 +117,6 @@ fn proves(members: &Members, at: u64, want: &Want, count: usize) -> Result<bool,
     // Whether the head of the member is known to be right.
     let mut is_judged = false;
     let mut begun = 0;
-    let mut first = at;
     loop {
         let event = proof.next(&mut out)?;
         match event {
@@ -127,9 +126,6 @@ fn proves(members: &Members, at: u64, want: &Want, count: usize) -> Result<bool,
                 }
                 if begun == count {
                     return Ok(true);
-                }
-                if begun == 0 {
-                    first = member;
                 }
                 begun += 1;
             }
@@ -156,7 +152,7 @@ fn proves(members: &Members, at: u64, want: &Want, count: usize) -> Result<bool,
             Event::Complete => return Ok(is_judged),
             Event::Damage { .. } | Event::Garbage { .. } => return Ok(false),
         }
-        if is_judged && proof.reached() - first > PROOF_BYTES {
+        if is_judged && proof.reached() - at > PROOF_BYTES {
             return Ok(true);
         }
     }

@@ -1,9 +1,7 @@
 //! A view into content that can be widened and moved forward, and knows where members begin.
 
-use std::collections::VecDeque;
-
 use super::super::ReadError;
-use super::super::decompress::{Chunk, Content};
+use super::super::decompress::{Chunk, Content, Places};
 use crate::document::{Position, Reason};
 
 /// Content asked for at a time.
@@ -27,15 +25,20 @@ pub(super) struct Window {
     /// What is held: `buffer[start..end]`.
     start: usize,
     end: usize,
-    /// Where the members begin within the buffer, and the position there; of the member that began
-    /// before the buffer did, some place at or before `start`.
-    members: VecDeque<(usize, Position)>,
+    places: Places,
     stop: Option<Stop>,
 }
 
 impl Window {
     pub(super) fn new(content: Content) -> Self {
-        Self { content, buffer: Vec::new(), start: 0, end: 0, members: VecDeque::new(), stop: None }
+        Self {
+            content,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            places: Places::default(),
+            stop: None,
+        }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -64,9 +67,7 @@ impl Window {
         self.make_room();
         match self.content.read(&mut self.buffer[self.end..])? {
             Chunk::Bytes { at, len } => {
-                if self.members.back().is_none_or(|(_, last)| last.member != at.member) {
-                    self.members.push_back((self.end, at));
-                }
+                self.places.read(self.end, at);
                 self.end += len;
                 Ok(true)
             }
@@ -89,9 +90,7 @@ impl Window {
     /// Gives up the first `count` bytes.
     pub(super) fn advance(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);
-        while self.members.get(1).is_some_and(|(at, _)| *at <= self.start) {
-            self.members.pop_front();
-        }
+        self.places.pass(self.start);
     }
 
     /// Gives up all that is held and what is lost behind it.
@@ -110,28 +109,17 @@ impl Window {
                 Some(Stop::End | Stop::Boundary) | None => self.content.position(),
             };
         }
-        let behind = self.members.partition_point(|(at, _)| *at <= self.start);
-        match behind.checked_sub(1).and_then(|member| self.members.get(member)) {
-            Some((at, position)) => Position {
-                member: position.member,
-                offset: position.offset + (self.start - at) as u64,
-            },
-            None => self.content.position(),
-        }
+        self.places.of(self.start).unwrap_or_else(|| self.content.position())
     }
 
     /// How many members what is held lies in.
     pub(super) fn member_count(&self) -> usize {
-        self.members.len()
+        self.places.count()
     }
 
     /// The offset of the member, compressed files only, that begins at `from` or next behind it.
     pub(super) fn next_member(&self, from: usize) -> Option<usize> {
-        let first = self.members.partition_point(|(at, _)| *at < self.start + from);
-        self.members
-            .range(first..)
-            .find(|(_, position)| position.member != Position::PLAIN && position.offset == 0)
-            .map(|(at, _)| at - self.start)
+        self.places.next_member(self.start + from).map(|at| at - self.start)
     }
 
     /// Moves what is held to the front of the buffer and sees to it that a chunk fits behind it.
@@ -139,11 +127,7 @@ impl Window {
         if self.buffer.len() - self.end >= CHUNK_BYTES {
             return;
         }
-        for (at, position) in &mut self.members {
-            // Only the first can begin before what is held.
-            position.offset += self.start.saturating_sub(*at) as u64;
-            *at = at.saturating_sub(self.start);
-        }
+        self.places.shift(self.start);
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
