@@ -337,7 +337,7 @@ fn check_tokens(tokens: &Located<Tokens>, errors: &mut Vec<ConfigError>) {
                 .help("give at least 1, such as 1024"),
         );
     }
-    if tokens.shard_size.0 == 0 {
+    if tokens.shard_size.is_some_and(|size| size.0 == 0) {
         errors.push(
             ConfigError::new("shard_size = 0", spans.of("shard_size"))
                 .help("give a size such as \"1GiB\""),

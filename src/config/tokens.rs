@@ -1,10 +1,17 @@
-//! `[tokens]`: tokenization and token shards.
+//! `[tokens]`: tokenization, mixture and token shards.
+
+mod chat;
+mod fim;
+mod mixture;
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::chat::{Chat, LossOn, Prompt};
+pub use self::fim::Fim;
+pub use self::mixture::{Amount, CurriculumStage, Curve, Fields, Mixture};
 use super::bytes::ByteSize;
 
 /// Tokenizes the kept documents and writes them, shuffled, as shards that trainers load.
@@ -16,9 +23,13 @@ pub struct Tokens {
     /// Format of the shards.
     #[serde(default)]
     pub format: ShardFormat,
-    /// Tokens of one training sequence; what `[train]` reads at a time.
+    /// Tokens of one training sequence; what `[train]` reads at a time, and the length of a row
+    /// where `packing` makes rows.
     #[serde(default = "default_sequence_length")]
     pub sequence_length: u32,
+    /// How documents become the rows of a shard.
+    #[serde(default)]
+    pub packing: Packing,
     /// Share of the documents that goes to the validation shards, chosen by document id.
     #[serde(default = "default_validation_fraction")]
     pub validation_fraction: f64,
@@ -26,20 +37,108 @@ pub struct Tokens {
     /// `</s>`, `<eos>` that the tokenizer has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_of_document: Option<String>,
-    /// About how large the token data of one shard becomes, judged by the size of the input.
-    #[serde(default = "default_shard_size")]
-    pub shard_size: ByteSize,
+    /// Bytes of token data in one shard, to a document; 1 GiB where `shard_tokens` is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard_size: Option<ByteSize>,
+    /// Tokens in one shard, to a document; in place of `shard_size`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard_tokens: Option<u64>,
+    /// Compression of the shards, where the format has it (`mds`, `parquet`).
+    #[serde(default)]
+    pub compression: ShardCompression,
+    /// What is shuffled over the whole corpus.
+    #[serde(default)]
+    pub shuffle: Shuffle,
+    /// Conversations instead of plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<Chat>,
+    /// Prompts and targets instead of plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<Prompt>,
+    /// Fill-in-the-middle for code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fim: Option<Fim>,
+    /// Cells of the corpus and how much of each is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixture: Option<Mixture>,
+    /// Stages of training with mixtures of their own, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curriculum: Vec<CurriculumStage>,
 }
 
 /// Byte layout of the shards.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum ShardFormat {
     /// `.bin` and `.idx` of [Megatron-LM](https://github.com/NVIDIA/Megatron-LM), one sequence a
     /// document.
     #[default]
     Megatron,
+    /// MosaicML [streaming](https://github.com/mosaicml/streaming): rows of tokens, with
+    /// `index.json`.
+    Mds,
+    /// [nanoGPT](https://github.com/karpathy/nanoGPT): token ids without a header.
+    Nanogpt,
+    /// [llm.c](https://github.com/karpathy/llm.c): a header of 1 KiB, the end-of-document token
+    /// *before* each document; also what modded-nanogpt reads.
+    Llmc,
+    /// [datatrove](https://github.com/huggingface/datatrove) and nanotron: `.ds` with `.ds.index`.
+    Datatrove,
+    /// Parquet with `input_ids`, `doc_ids` and, where there are masks, `loss_mask`.
+    Parquet,
+    /// NumPy arrays, with document borders beside them.
+    Npy,
 }
+
+/// How documents become the rows of a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Packing {
+    /// Documents one behind the other, each as long as it is: the trainer's reader cuts windows.
+    #[default]
+    Documents,
+    /// Rows of `sequence_length` tokens, cut where a row is full; a shard's last row is padded.
+    Concatenate,
+    /// Rows of `sequence_length` tokens; documents that fit in a row are not cut, by best-fit
+    /// decreasing over a window of documents ([Ding et al. 2024](https://arxiv.org/abs/2404.10830)).
+    BestFit,
+}
+
+/// Compression of shards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ShardCompression {
+    /// None; for Parquet, zstd.
+    #[default]
+    Auto,
+    /// None at all.
+    None,
+    /// Zstandard.
+    Zstd,
+}
+
+/// What is shuffled over the whole corpus.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Shuffle {
+    /// Documents.
+    #[default]
+    Document,
+    /// Documents, and then the rows that they were packed into.
+    Sequence,
+}
+
+impl Tokens {
+    /// Tokens of a shard whose tokens take `width` bytes each.
+    #[must_use]
+    pub fn tokens_a_shard(&self, width: u64) -> u64 {
+        let bytes = self.shard_size.map_or(DEFAULT_SHARD_BYTES, |size| size.0);
+        self.shard_tokens.unwrap_or(bytes / width.max(1)).max(1)
+    }
+}
+
+/// Size of a shard where nothing is said.
+const DEFAULT_SHARD_BYTES: u64 = 1 << 30;
 
 fn default_sequence_length() -> u32 {
     1024
@@ -47,8 +146,4 @@ fn default_sequence_length() -> u32 {
 
 fn default_validation_fraction() -> f64 {
     0.005
-}
-
-fn default_shard_size() -> ByteSize {
-    ByteSize(1 << 30)
 }

@@ -461,9 +461,9 @@ fn shard_cuts(tokens: &crate::config::tokens::Tokens, bytes: u64) -> Cuts {
     )]
     let validation_bytes = (bytes as f64 * tokens.validation_fraction) as u64;
     Cuts::Tokens {
-        train: parts(bytes, tokens.shard_size.0),
+        train: parts(bytes, tokens.tokens_a_shard(1)),
         validation: if tokens.validation_fraction > 0.0 {
-            parts(validation_bytes, tokens.shard_size.0)
+            parts(validation_bytes, tokens.tokens_a_shard(1))
         } else {
             0
         },
