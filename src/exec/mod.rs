@@ -34,6 +34,7 @@ use crate::ops::OpError;
 use crate::plan::PlanError;
 use crate::read::ReadError;
 use crate::store::StoreError;
+use crate::tokens::format::ShardError;
 use crate::tokens::tokenizer::TokenizerError;
 
 /// Why a task or a run failed.
@@ -69,6 +70,9 @@ pub enum ExecError {
     /// The tokenizer failed.
     #[error("tokenizer: {0}")]
     Tokenizer(#[from] TokenizerError),
+    /// A shard could not be written.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
     /// Columns could not be built or written.
     #[error("columns: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -113,6 +117,7 @@ impl ExecError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Store(error)
+            | Self::Shard(ShardError::Store(error))
             | Self::Read(ReadError::Store(error))
             | Self::Exchange(ExchangeError::Store(error))
             | Self::Index(IndexError::Store(error)) => error.retryable(),

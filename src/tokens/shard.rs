@@ -1,16 +1,15 @@
 //! The task of a shard phase: one shard, its documents in shuffled order.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt64Builder};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::format::Width;
-use super::format::megatron::MegatronIndex;
+use super::format::{self, ShardLayout, ShardName, TokenDocument};
 use crate::config::source::Compression;
+use crate::config::tokens::{Packing, ShardCompression, ShardFormat};
 use crate::document::DocumentId;
-use crate::exchange::{Cuts, ExchangeError, merge_part};
+use crate::exchange::{Cuts, merge_part};
 use crate::exec::counters::Counters;
 use crate::exec::engine::Engine;
 use crate::exec::manifest::{Output, Role};
@@ -40,28 +39,39 @@ pub(crate) fn run(
 ) -> Result<(Vec<Output>, Counters), ExecError> {
     let store = &engine.store;
     let name = name(part, cuts);
-    let vocab_size = engine.plan.tokens.as_ref().map_or(0, |tokens| tokens.vocab_size);
-    let width = Width::of(vocab_size);
-    let mut bin = store.writer(&format!("tokens/{name}.bin"))?;
-    let mut index = MegatronIndex::new(width);
-    let mut places = Places::new(name.clone());
-    let io =
-        |path: &str, source| ExecError::from(ExchangeError::Io { path: path.to_owned(), source });
-    let mut places_file = None;
-    let mut tokens = 0u64;
-    merge_part(store, exchange, part, &format!("{work}.merge"), |record| {
-        let count = record.payload.len() / width.bytes();
-        if !index.push(count) {
-            let path = format!("tokens/{name}");
-            let detail =
-                "a shard of more than 2^31 documents or tokens a document; lower shard_size";
-            return Err(ExchangeError::Damaged { path, detail }.into());
+    let (vocab_size, end_of_document, sequence_length) =
+        engine.plan.tokens.as_ref().map_or((0, 0, 0), |tokens| {
+            (tokens.vocab_size, tokens.end_of_document, tokens.sequence_length)
+        });
+    let layout = ShardLayout {
+        format: ShardFormat::Megatron,
+        width: format::width(ShardFormat::Megatron, vocab_size),
+        vocab_size,
+        end_of_document,
+        sequence_length,
+        packing: Packing::Documents,
+        compression: ShardCompression::Auto,
+        masked: false,
+    };
+    let shard_name = match cuts {
+        Cuts::Tokens { train, .. } if part >= train => {
+            ShardName { folder: "tokens".to_owned(), validation: true, number: part - train }
         }
-        bin.write_all(&record.payload).map_err(|source| io("tokens", source))?;
+        _ => ShardName { folder: "tokens".to_owned(), validation: false, number: part },
+    };
+    let mut shard = format::create(store, &shard_name, &layout)?;
+    let mut placed = Vec::new();
+    let mut places = Places::new(name);
+    let mut places_file = None;
+    merge_part(store, exchange, part, &format!("{work}.merge"), |record| {
         let mut id = [0; 16];
         id.copy_from_slice(&record.key[8..]);
-        places.push(DocumentId(u128::from_be_bytes(id)), tokens, count as u64);
-        tokens += count as u64;
+        let id = DocumentId(u128::from_be_bytes(id));
+        shard.push(&TokenDocument { id, tokens: &record.payload, loss: None })?;
+        shard.places(&mut placed);
+        for place in placed.drain(..) {
+            places.push(place.id, place.offset, place.length);
+        }
         if places.rows >= CHUNK {
             let file = match &mut places_file {
                 Some(file) => file,
@@ -71,8 +81,13 @@ pub(crate) fn run(
         }
         Ok::<(), ExecError>(())
     })?;
-    if tokens == 0 {
+    let finished = shard.finish()?;
+    if finished.documents == 0 {
         return Ok((Vec::new(), Counters::default()));
+    }
+    shard.places(&mut placed);
+    for place in placed.drain(..) {
+        places.push(place.id, place.offset, place.length);
     }
     let mut file = match places_file {
         Some(file) => file,
@@ -81,15 +96,15 @@ pub(crate) fn run(
     if places.rows > 0 {
         file.write(&places.take()?)?;
     }
-    let mut idx = store.writer(&format!("tokens/{name}.idx"))?;
-    index.write(&mut idx).map_err(|source| io("tokens", source))?;
     let (index_file, documents) = file.finish()?;
+    let tokens = finished.tokens;
     let output = |role, written: Written, rows| Output { role, written, rows };
-    let outputs = vec![
-        output(Role::Shard, bin.finish()?, documents),
-        output(Role::Shard, idx.finish()?, documents),
-        output(Role::Index, index_file, documents),
-    ];
+    let mut outputs: Vec<Output> = finished
+        .files
+        .into_iter()
+        .map(|written| output(Role::Shard, written, finished.documents))
+        .collect();
+    outputs.push(output(Role::Index, index_file, documents));
     let mut counters = Counters::default();
     if matches!(cuts, Cuts::Tokens { train, .. } if part >= train) {
         (counters.validation_tokens, counters.validation_documents) = (tokens, documents);

@@ -2,72 +2,125 @@
 //! (`megatron/core/datasets/indexed_dataset.py`), also read by `DeepSpeed`, GPT-NeoX and NeMo.
 //!
 //! `.bin` holds the token ids back to back. `.idx`, little-endian: the nine bytes `MMIDIDX\0\0`;
-//! `u64` version 1; `u8` type (8: u16, 4: i32); `u64` number of sequences S; `u64` number of
+//! `u64` version 1; `u8` type (1: u8, 4: i32, 8: u16); `u64` number of sequences S; `u64` number of
 //! document indices S+1; S × `i32` lengths in tokens; S × `i64` byte offsets in `.bin`; S+1 × `i64`
-//! document indices. One sequence is one document.
+//! document indices. One sequence is one document, or one row.
+//!
+//! Loss masks are a second data set beside the first, `PREFIX.loss.bin` and `.idx`, of the type u8:
+//! the same sequences, 1 for each token that is learnt and 0 for each that is not.
 
-use std::io::{self, Write};
+use super::file::ShardFile;
+use super::{Closed, Sequence, SequenceWriter, ShardError, ShardLayout, ShardName, Width};
+use crate::store::Store;
 
-use super::Width;
-
-/// Documents a shard may hold: document indices are 32-bit in Megatron's own index files
+/// Sequences a shard may hold: document indices are 32-bit in Megatron's own index files
 /// ([issue 1056](https://github.com/NVIDIA/Megatron-LM/issues/1056)).
-pub const MAX_DOCUMENTS: usize = i32::MAX as usize - 1;
+pub const MAX_SEQUENCES: usize = i32::MAX as usize - 1;
 
-/// Gathers the lengths of a shard's documents, for its `.idx`.
-#[derive(Debug)]
-pub struct MegatronIndex {
-    width: Width,
+/// Megatron's number for the type of the tokens in a `.bin`.
+fn code(width: Width) -> u8 {
+    match width {
+        Width::U16 => 8,
+        Width::I32 | Width::U32 => 4,
+    }
+}
+
+/// Megatron's number for bytes.
+const U8: u8 = 1;
+
+/// One pair of `.bin` and `.idx`.
+struct IndexedFile {
+    bin: ShardFile,
+    idx: ShardFile,
+    code: u8,
+    /// Bytes of a token.
+    width: usize,
+}
+
+impl IndexedFile {
+    fn create(store: &Store, prefix: &str, code: u8, width: usize) -> Result<Self, ShardError> {
+        let bin = ShardFile::create(store, format!("{prefix}.bin"))?;
+        let idx = ShardFile::create(store, format!("{prefix}.idx"))?;
+        Ok(Self { bin, idx, code, width })
+    }
+
+    fn finish(mut self, lengths: &[i32], closed: &mut Closed) -> Result<(), ShardError> {
+        let sequences = lengths.len() as u64;
+        let mut head = b"MMIDIDX\0\0".to_vec();
+        head.extend(1u64.to_le_bytes());
+        head.push(self.code);
+        head.extend(sequences.to_le_bytes());
+        head.extend((sequences + 1).to_le_bytes());
+        self.idx.write(&head)?;
+        self.idx.write_each(lengths.iter().map(|length| length.to_le_bytes()))?;
+        // 64-bit all the way: a 32-bit sum overflows beyond 2 GiB of tokens (Megatron issue 1672).
+        let mut next = 0u64;
+        self.idx.write_each(lengths.iter().map(|length| {
+            let offset = next;
+            next += u64::from(length.unsigned_abs()) * self.width as u64;
+            offset.to_le_bytes()
+        }))?;
+        self.idx.write_each((0..=sequences).map(u64::to_le_bytes))?;
+        closed.files.push(self.bin.finish()?);
+        closed.files.push(self.idx.finish()?);
+        Ok(())
+    }
+}
+
+/// Writes `PREFIX.bin` and `PREFIX.idx`, and the same of the masks where there are masks.
+pub(super) struct MegatronWriter {
+    prefix: String,
+    tokens: IndexedFile,
+    masks: Option<IndexedFile>,
     lengths: Vec<i32>,
 }
 
-impl MegatronIndex {
-    /// An index of tokens of the given width.
-    #[must_use]
-    pub fn new(width: Width) -> Self {
-        Self { width, lengths: Vec::new() }
+impl MegatronWriter {
+    pub(super) fn create(
+        store: &Store,
+        name: &ShardName,
+        layout: &ShardLayout,
+    ) -> Result<Self, ShardError> {
+        let prefix = name.stem();
+        let tokens = IndexedFile::create(store, &prefix, code(layout.width), layout.width.bytes())?;
+        let masks = layout
+            .has_masks()
+            .then(|| IndexedFile::create(store, &format!("{prefix}.loss"), U8, 1))
+            .transpose()?;
+        Ok(Self { prefix, tokens, masks, lengths: Vec::new() })
     }
+}
 
-    /// Adds a document of `tokens` ids; `false` where the shard can take no more.
-    #[must_use]
-    pub fn push(&mut self, tokens: usize) -> bool {
-        match i32::try_from(tokens) {
-            Ok(tokens) if self.lengths.len() < MAX_DOCUMENTS => {
-                self.lengths.push(tokens);
-                true
+impl SequenceWriter for MegatronWriter {
+    fn write(&mut self, sequence: &Sequence<'_>) -> Result<(), ShardError> {
+        let count = sequence.tokens.len() / self.tokens.width;
+        let length = i32::try_from(count).ok().filter(|_| self.lengths.len() < MAX_SEQUENCES);
+        let Some(length) = length else {
+            return Err(ShardError::Full {
+                path: format!("{}.bin", self.prefix),
+                detail: "Megatron counts documents of a shard, and tokens of a document, with 31 \
+                         bits; lower `shard_size`"
+                    .to_owned(),
+            });
+        };
+        self.lengths.push(length);
+        self.tokens.bin.write(sequence.tokens)?;
+        if let Some(masks) = &mut self.masks {
+            match sequence.loss {
+                Some(loss) => masks.bin.write(loss)?,
+                None => masks.bin.write(&vec![1; count])?,
             }
-            _ => false,
         }
+        Ok(())
     }
 
-    /// Writes the `.idx`.
-    ///
-    /// # Errors
-    /// When `out` does.
-    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let documents = self.lengths.len() as u64;
-        out.write_all(b"MMIDIDX\0\0")?;
-        out.write_all(&1u64.to_le_bytes())?;
-        out.write_all(&[match self.width {
-            Width::U16 => 8,
-            Width::I32 => 4,
-        }])?;
-        out.write_all(&documents.to_le_bytes())?;
-        out.write_all(&(documents + 1).to_le_bytes())?;
-        let mut out = io::BufWriter::with_capacity(1 << 16, out);
-        for length in &self.lengths {
-            out.write_all(&length.to_le_bytes())?;
+    fn finish(self: Box<Self>) -> Result<Closed, ShardError> {
+        let mut closed = Closed::default();
+        self.tokens.finish(&self.lengths, &mut closed)?;
+        if let Some(masks) = self.masks {
+            masks.finish(&self.lengths, &mut closed)?;
         }
-        // 64-bit all the way: a 32-bit sum overflows beyond 2 GiB of tokens (Megatron issue 1672).
-        let mut offset = 0u64;
-        for length in &self.lengths {
-            out.write_all(&offset.to_le_bytes())?;
-            offset += u64::from(length.unsigned_abs()) * self.width.bytes() as u64;
-        }
-        for index in 0..=documents {
-            out.write_all(&index.to_le_bytes())?;
-        }
-        out.flush()
+        Ok(closed)
     }
 }
 
@@ -75,19 +128,18 @@ impl MegatronIndex {
 mod tests {
     use super::*;
 
-    /// The bytes that megatron-core's own `IndexedDatasetBuilder` wrote for these documents.
+    /// The index of sequences of these lengths.
+    fn index(width: Width, lengths: &[i32]) -> Vec<u8> {
+        let store = Store::in_memory();
+        let file = IndexedFile::create(&store, "a", code(width), width.bytes()).unwrap();
+        file.finish(lengths, &mut Closed::default()).unwrap();
+        store.read("a.idx").unwrap().to_vec()
+    }
+
+    /// The bytes that megatron-core's own `IndexedDatasetBuilder` wrote for three documents.
     #[test]
     fn the_index_is_megatrons_byte_for_byte() {
-        let documents: [&[u32]; 3] =
-            [&[1, 2, 3, 50_256], &[7, 50_256], &[9, 10, 11, 12, 13, 50_256]];
-        let mut index = MegatronIndex::new(Width::of(50_257));
-        let mut bin = Vec::new();
-        for document in documents {
-            Width::U16.append(document, &mut bin);
-            assert!(index.push(document.len()));
-        }
-        let mut idx = Vec::new();
-        index.write(&mut idx).unwrap();
+        let idx = index(Width::U16, &[4, 2, 6]);
         let mut expected = vec![0x4d, 0x4d, 0x49, 0x44, 0x49, 0x44, 0x58, 0, 0];
         expected.extend(1u64.to_le_bytes());
         expected.push(8);
@@ -101,27 +153,11 @@ mod tests {
         }
         assert_eq!(idx, expected);
         assert_eq!(idx.len(), 102);
-        assert_eq!(bin.len(), 24);
-        assert_eq!(&bin[..8], [1, 0, 2, 0, 3, 0, 0x50, 0xc4]);
-    }
-
-    #[test]
-    fn a_large_vocabulary_takes_four_bytes() {
-        assert_eq!(Width::of(65_499), Width::U16);
-        assert_eq!(Width::of(65_500), Width::I32);
-        let mut bytes = Vec::new();
-        Width::I32.append(&[151_643], &mut bytes);
-        assert_eq!(bytes, 151_643u32.to_le_bytes());
     }
 
     #[test]
     fn offsets_do_not_overflow_beyond_two_gib() {
-        let mut index = MegatronIndex::new(Width::I32);
-        for _ in 0..4 {
-            assert!(index.push(1 << 30));
-        }
-        let mut idx = Vec::new();
-        index.write(&mut idx).unwrap();
+        let idx = index(Width::I32, &[1 << 30; 4]);
         let last = 34 + 4 * 4 + 3 * 8;
         let offset = i64::from_le_bytes(idx[last..last + 8].try_into().unwrap());
         assert_eq!(offset, 3 << 32);

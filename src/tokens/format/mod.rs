@@ -1,12 +1,20 @@
 //! Shard formats: one file a format, each checked against the reader of the trainer it is for.
+//!
+//! [`create`] starts a shard: documents go in, [`crate::tokens::pack`] makes sequences of them
+//! (documents as they are, or rows of one length), and the format writes the sequences.
 
+mod file;
 pub mod megatron;
+mod width;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::tokens::{Packing, ShardCompression, ShardFormat};
 use crate::document::DocumentId;
-use crate::store::{StoreError, Written};
+use crate::store::{Store, StoreError, Written};
+use crate::tokens::pack;
+
+pub use self::width::{Width, width};
 
 /// What all shards of a data set have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +37,15 @@ pub struct ShardLayout {
     pub masked: bool,
 }
 
+impl ShardLayout {
+    /// Whether shards hold loss masks: where documents come with them, and where rows are padded all
+    /// over.
+    #[must_use]
+    pub fn has_masks(&self) -> bool {
+        self.masked || self.packing == Packing::BestFit
+    }
+}
+
 /// Where a shard belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardName {
@@ -38,6 +55,21 @@ pub struct ShardName {
     pub validation: bool,
     /// Its number among the shards of its kind in the folder.
     pub number: u32,
+}
+
+impl ShardName {
+    /// `train` or `validation`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.validation { "validation" } else { "train" }
+    }
+
+    /// Path of its files without their extension, where files of both kinds lie in one folder:
+    /// `tokens/train_00003`.
+    #[must_use]
+    pub fn stem(&self) -> String {
+        format!("{}/{}_{:05}", self.folder, self.kind(), self.number)
+    }
 }
 
 /// A document as shards take it: its end-of-document token is the last one.
@@ -134,39 +166,48 @@ pub enum ShardError {
     },
 }
 
-/// Bytes of one token in a shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Width {
-    /// Unsigned, 2 bytes.
-    U16,
-    /// Signed, 4 bytes (Megatron has no unsigned type of that width).
-    I32,
+/// A run of tokens that belongs together in a shard: a document, or a row of pieces of documents.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence<'a> {
+    /// Its tokens, little-endian, in the layout's width.
+    pub tokens: &'a [u8],
+    /// For each token, 1 where it is learnt and 0 where not; all are where `None`.
+    pub loss: Option<&'a [u8]>,
+    /// Where pieces of documents end in it, in tokens. What lies behind the last end is padding.
+    pub ends: &'a [u32],
 }
 
-impl Width {
-    /// The width for a vocabulary, by the rule of Megatron-LM (`optimal_dtype`).
-    #[must_use]
-    pub fn of(vocab_size: u32) -> Self {
-        if vocab_size < 65_500 { Self::U16 } else { Self::I32 }
-    }
+/// Writes the sequences of a shard in one format.
+pub(crate) trait SequenceWriter: Send {
+    /// Adds a sequence.
+    fn write(&mut self, sequence: &Sequence<'_>) -> Result<(), ShardError>;
 
-    /// Its number of bytes.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::U16 => 2,
-            Self::I32 => 4,
-        }
-    }
+    /// Closes the files; gives them and what [`FinishedShard::index`] says.
+    fn finish(self: Box<Self>) -> Result<Closed, ShardError>;
+}
 
-    /// Appends ids, little-endian.
-    pub fn append(self, ids: &[u32], out: &mut Vec<u8>) {
-        match self {
-            // Ids are below the vocabulary's size, which `of` checked.
-            #[expect(clippy::cast_possible_truncation, reason = "see the line above")]
-            Self::U16 => out.extend(ids.iter().flat_map(|&id| (id as u16).to_le_bytes())),
-            Self::I32 => out.extend(ids.iter().flat_map(|&id| id.to_le_bytes())),
-        }
-    }
+/// The files of a shard, closed.
+#[derive(Debug, Default)]
+pub(crate) struct Closed {
+    /// The files.
+    pub files: Vec<Written>,
+    /// See [`FinishedShard::index`].
+    pub index: Option<serde_json::Value>,
+}
+
+/// Starts a shard. Nothing is to be seen of it before [`ShardWriter::finish`], and nothing at all of
+/// one that gets no document, since no trainer opens an empty shard.
+///
+/// # Errors
+/// When the storage fails.
+pub fn create(
+    store: &Store,
+    name: &ShardName,
+    layout: &ShardLayout,
+) -> Result<Box<dyn ShardWriter>, ShardError> {
+    let writer: Box<dyn SequenceWriter> = match layout.format {
+        ShardFormat::Megatron => Box::new(megatron::MegatronWriter::create(store, name, layout)?),
+        other => todo!("{other:?}"),
+    };
+    Ok(pack::pack(writer, layout))
 }
