@@ -47,7 +47,7 @@ impl ShardLayout {
 }
 
 /// Where a shard belongs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardName {
     /// Folder below the run directory: `tokens`, or `tokens/<cell>`.
     pub folder: String,
@@ -69,6 +69,13 @@ impl ShardName {
     #[must_use]
     pub fn stem(&self) -> String {
         format!("{}/{}_{:05}", self.folder, self.kind(), self.number)
+    }
+
+    /// The name with its folder, below `tokens`: `web/train_00003`.
+    #[must_use]
+    pub fn below_tokens(&self) -> String {
+        let stem = self.stem();
+        stem.strip_prefix("tokens/").unwrap_or(&stem).to_owned()
     }
 }
 
@@ -210,4 +217,15 @@ pub fn create(
         other => todo!("{other:?}"),
     };
     Ok(pack::pack(writer, layout))
+}
+
+/// Files that a format wants once for a folder of shards. (none yet)
+#[must_use]
+pub fn folder_index(
+    _layout: &ShardLayout,
+    _folder: &str,
+    _validation: bool,
+    _shards: &[(ShardName, FinishedShard)],
+) -> Vec<(String, Vec<u8>)> {
+    Vec::new()
 }
