@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan};
+use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan, pushdown};
 use crate::config::bytes::ByteSize;
 use crate::config::stage::Action;
 use crate::exchange::Cuts;
+use crate::read::Format;
 
 /// The plan as indented text.
 #[must_use]
@@ -52,6 +53,9 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                     plan.phases[*verdicts].name(*verdicts)
                 ),
             });
+            if matches!(input, FlowInput::Source) {
+                lines.extend(pushed(plan));
+            }
             lines.extend(plan.order[stages.clone()].iter().map(|&index| stage(plan, index)));
             match output {
                 FlowOutput::Exchange { stage: index, cuts } => {
@@ -123,6 +127,27 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
         }
     }
     lines
+}
+
+/// For each source of columns, the conditions that are asked before a text is decoded.
+fn pushed(plan: &Plan) -> impl Iterator<Item = String> {
+    let columns = (0u32..).zip(&plan.sources).filter(|(_, source)| {
+        // The one format whose reader asks.
+        source.formats.contains(&Format::Parquet)
+    });
+    columns.filter_map(|(index, source)| {
+        let names: Vec<&str> = pushdown::stages(plan, index)
+            .into_iter()
+            .map(|stage| plan.stages[stage].name.as_str())
+            .collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "pushed down to the Parquet files of {}: {} (texts are decoded where it holds)",
+                source.name,
+                names.join(", ")
+            )
+        })
+    })
 }
 
 fn stage(plan: &Plan, index: usize) -> String {
