@@ -186,6 +186,28 @@ fn headers_of_all_sorts() {
 }
 
 #[test]
+fn files_in_no_order_without_addresses_or_packed_twice() {
+    let others = [record("metadata", "", b"a: b"), record("warcinfo", "", b"a: b\r\n")];
+    let request = record("request", HTTP, b"GET / HTTP/1.1\r\n\r\n");
+    let file = [&others[0][..], &page("one"), &request, &others[1], &page("two")].concat();
+    assert_eq!(texts(&file), [html("one"), html("two")]);
+    let nowhere = record("response", HTTP, b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nx");
+    let mut reader = WarcReader::new(
+        content(&[nowhere, page("somewhere")].concat(), 0, u64::MAX, 99),
+        u64::MAX,
+        None,
+        &fields("text", &["url"]),
+        Options::default(),
+    );
+    let rows = drain(&mut reader, 1);
+    assert_eq!((&rows[0].text, &rows[0].metadata[0]), (&Ok("x".to_owned()), &None));
+    assert!(rows[1].metadata[0].is_some());
+    // What is in the outer members is no record.
+    let twice = [gzip(&gzip(&page("inside"))), gzip(&page("next"))].concat();
+    assert_eq!(texts(&twice), [Err("bad-warc-header"), html("next")]);
+}
+
+#[test]
 fn a_content_length_that_lies_fails_its_record_only() {
     let good = page("lies");
     let length = good.len() - 4 - good.windows(4).position(|w| w == b"\r\n\r\n").unwrap() - 4;
