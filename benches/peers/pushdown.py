@@ -12,7 +12,7 @@ of one crawl, which stand together).
 Without push-down a stage that keeps every document (`sample` with `fraction = 1.0`) stands before the
 `where`. `no audit` has `[audit] fraction = 0`: the audit sample of 1 % has its texts read whatever the
 condition says, and is in nearly every page of the file. All run on one thread; user + system CPU seconds and wall time of the process, best of
-`--rounds` in turn. `pyarrow` reads `text, id, url` through `pyarrow.dataset` with the same filter.
+`--rounds` in turn, and what a run of one record takes, which is starting up. `pyarrow` reads `text, id, url` through `pyarrow.dataset` with the same filter.
 
 Runs in an environment with `pyarrow`.
 """
@@ -142,6 +142,8 @@ def main() -> None:
                     pipeline.write_text(PIPELINE.format(path=path, fence=fence, sql=sql, audit=audit))
                     out = str(pipeline.with_suffix(""))
                     commands[how] = [options.tamis, "run", str(pipeline), "--out", out, "--fresh", "--threads", "1"]
+                commands["one record"] = [*commands["not pushed"], "--limit", "1"]
+                commands["one record"][4] += "-one"
                 commands["pyarrow"] = [sys.executable, __file__, "--filter", str(path), condition]
                 best = {how: (float("inf"), float("inf")) for how in commands}
                 for _ in range(options.rounds):
