@@ -22,6 +22,7 @@ mod location;
 mod map;
 mod reader;
 mod remote;
+mod scratch;
 mod secrets;
 mod seen;
 mod writer;
@@ -48,6 +49,7 @@ pub use error::StoreError;
 pub use location::{Location, Scheme, divided, is_url, resolved};
 pub use map::Mapped;
 pub use reader::StoreReader;
+pub use scratch::Scratch;
 pub use secrets::masked;
 pub use writer::{StoreWriter, Written};
 

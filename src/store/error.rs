@@ -70,9 +70,9 @@ pub enum StoreError {
         /// The full path.
         path: String,
     },
-    /// A copy of a remote file cannot be made.
+    /// A copy of a remote file, or bytes that wait to be written, cannot be kept.
     #[error(
-        "cannot keep a copy of a remote file in `{path}`: {source}; set TAMIS_SCRATCH to a folder with more room"
+        "cannot put bytes aside in `{path}`: {source}; set TAMIS_SCRATCH to a folder with more room"
     )]
     Scratch {
         /// Where it was tried.

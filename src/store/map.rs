@@ -88,7 +88,7 @@ impl Store {
 }
 
 /// An empty file that is gone when it is closed, even where the process is killed; and where it lay.
-fn scratch() -> Result<(File, PathBuf), (PathBuf, io::Error)> {
+pub(super) fn scratch() -> Result<(File, PathBuf), (PathBuf, io::Error)> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let folder = std::env::var_os("TAMIS_SCRATCH").map_or_else(std::env::temp_dir, PathBuf::from);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);

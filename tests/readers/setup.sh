@@ -15,7 +15,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 "$here/../objects/setup.sh" || echo "NOTE: no moto; the tests of object stores are SKIPPED" >&2
 venv=${TAMIS_READERS:-$HOME/.cache/tamis/readers}
-stamp="$venv/.ready-1"
+stamp="$venv/.ready-2"
 if [ -e "$stamp" ]; then
     echo "readers: $venv is ready" >&2
     exit 0
@@ -46,6 +46,11 @@ pip install --no-deps "$torch" megatron-core==0.16.1 numpy==2.4.6 packaging==26.
     typing_extensions==4.16.0 sympy==1.14.0 mpmath==1.4.1 networkx==3.6.1 jinja2==3.1.6 \
     MarkupSafe==3.0.4 filelock==4.2.12 fsspec==2026.9.0 \
     ${cuda[@]+"${cuda[@]}"}
+# The readers of the other formats, without the dependencies that reading a local file never calls
+# (cloud clients, tokenizers, pictures): shards_read.py puts stand-ins in their place, which fail when
+# they are called. That also passes over mosaicml-streaming's numpy<2.2, which no code asks for.
+pip install --no-deps mosaicml-streaming==0.13.0 datatrove==0.10.1 pyarrow==26.0.1 xxhash==4.1.0 \
+    zstd==1.5.7.2 tqdm==4.70.1 loguru==0.7.3 humanize==4.17.0 dill==0.4.1
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["platlib"])')
 lib="$site/torch/lib"
 
@@ -92,5 +97,6 @@ if [ "$platform" = "Linux x86_64" ]; then
 fi
 
 "$venv/bin/python" "$here/megatron_read.py" --self-test
+"$venv/bin/python" "$here/shards_read.py" --self-test
 touch "$stamp"
 echo "readers: $venv is ready ($(du -sh "$venv" | cut -f1))" >&2

@@ -37,8 +37,30 @@ impl ShardFile {
         self.write(&buffer)
     }
 
+    /// Writes the mask of `count` tokens, which are all learnt where there is none.
+    pub(super) fn write_mask(
+        &mut self,
+        loss: Option<&[u8]>,
+        count: usize,
+    ) -> Result<(), ShardError> {
+        match loss {
+            Some(loss) => self.write(loss),
+            None => self.write(&vec![1; count]),
+        }
+    }
+
     pub(super) fn finish(self) -> Result<Written, ShardError> {
         Ok(self.writer.finish()?)
+    }
+}
+
+impl Write for ShardFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }
 

@@ -10,12 +10,14 @@
 //! the same sequences, 1 for each token that is learnt and 0 for each that is not.
 
 use super::file::ShardFile;
+use super::read::{Borders, Numbers, Tokens, damaged};
 use super::{Closed, Sequence, SequenceWriter, ShardError, ShardLayout, ShardName, Width};
-use crate::store::Store;
+use crate::config::tokens::ShardFormat;
+use crate::store::{Mapped, Store};
 
 /// Sequences a shard may hold: document indices are 32-bit in Megatron's own index files
 /// ([issue 1056](https://github.com/NVIDIA/Megatron-LM/issues/1056)).
-pub const MAX_SEQUENCES: usize = i32::MAX as usize - 1;
+const MAX_SEQUENCES: usize = i32::MAX as usize - 1;
 
 /// Megatron's number for the type of the tokens in a `.bin`.
 fn code(width: Width) -> u8 {
@@ -106,10 +108,7 @@ impl SequenceWriter for MegatronWriter {
         self.lengths.push(length);
         self.tokens.bin.write(sequence.tokens)?;
         if let Some(masks) = &mut self.masks {
-            match sequence.loss {
-                Some(loss) => masks.bin.write(loss)?,
-                None => masks.bin.write(&vec![1; count])?,
-            }
+            masks.bin.write_mask(sequence.loss, count)?;
         }
         Ok(())
     }
@@ -122,6 +121,128 @@ impl SequenceWriter for MegatronWriter {
         }
         Ok(closed)
     }
+}
+
+/// The bytes before the lengths.
+const HEADER: usize = 9 + 8 + 1 + 8 + 8;
+
+/// An `.idx`, checked completely.
+struct Index {
+    bytes: Mapped,
+    code: u8,
+    sequences: usize,
+    tokens: u64,
+    /// Bytes of a token.
+    width: u64,
+}
+
+impl Index {
+    fn read(path: &str, bytes: Mapped) -> Result<Self, ShardError> {
+        let fail = |detail: String| Err(damaged(path, &detail));
+        if bytes.len() < HEADER || !bytes.starts_with(b"MMIDIDX\0\0") {
+            return fail("a Megatron index begins with `MMIDIDX`".to_owned());
+        }
+        let word = |at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(word)
+        };
+        let (version, code, sequences, borders) = (word(9), bytes[17], word(18), word(26));
+        if version != 1 {
+            return fail(format!("it has version {version}; only version 1 is known"));
+        }
+        let width = match code {
+            U8 => 1,
+            8 => 2,
+            4 => 4,
+            code => return fail(format!("its tokens are of the type {code}; known are 4 and 8")),
+        };
+        let expected = u128::from(sequences) * 12 + u128::from(borders) * 8 + HEADER as u128;
+        let count = usize::try_from(sequences).ok();
+        let Some(sequences) = count.filter(|_| bytes.len() as u128 == expected && borders > 0)
+        else {
+            return fail(format!(
+                "it has {} bytes where {sequences} sequences and {borders} borders take {expected}",
+                bytes.len()
+            ));
+        };
+        let mut index = Self { bytes, code, sequences, tokens: 0, width };
+        for at in 0..sequences {
+            let (length, pointer) = (index.length(at), index.word(sequences * 4 + at * 8));
+            let expected = index.tokens * width;
+            if length < 0 || u64::try_from(pointer) != Ok(expected) {
+                return fail(format!(
+                    "sequence {at} has {length} tokens at byte {pointer}; expected is byte {expected}"
+                ));
+            }
+            index.tokens += u64::from(length.unsigned_abs());
+        }
+        let mut last = 0;
+        for at in 0..(index.bytes.len() - HEADER - sequences * 12) / 8 {
+            let border = index.word(sequences * 12 + at * 8);
+            if border < last || (at == 0 && border != 0) {
+                return fail(format!("document border {at} is {border}: they start at 0 and rise"));
+            }
+            last = border;
+        }
+        if usize::try_from(last) != Ok(sequences) {
+            return fail(format!("the last document ends at sequence {last} of {sequences}"));
+        }
+        Ok(index)
+    }
+
+    fn length(&self, at: usize) -> i32 {
+        let mut length = [0; 4];
+        length.copy_from_slice(&self.bytes[HEADER + at * 4..][..4]);
+        i32::from_le_bytes(length)
+    }
+
+    /// The number at a byte behind the header.
+    fn word(&self, at: usize) -> i64 {
+        let mut word = [0; 8];
+        word.copy_from_slice(&self.bytes[HEADER + at..][..8]);
+        i64::from_le_bytes(word)
+    }
+}
+
+impl Numbers for Index {
+    /// The end of sequence `at`: the pointer of the next one.
+    fn get(&self, at: usize) -> Option<u64> {
+        if at + 1 < self.sequences {
+            let pointer = self.word(self.sequences * 4 + (at + 1) * 8);
+            return Some(pointer.unsigned_abs() / self.width);
+        }
+        (at < self.sequences).then_some(self.tokens)
+    }
+}
+
+/// Opens `PREFIX.bin` with its index and, where there are any, its masks.
+pub(super) fn open(store: &Store, prefix: &str) -> Result<Tokens, ShardError> {
+    let idx = format!("{prefix}.idx");
+    let index = Index::read(&idx, store.map(&idx)?)?;
+    let width = match index.code {
+        8 => Width::U16,
+        4 => Width::I32,
+        _ => return Err(damaged(&idx, "these are masks; name the shard that they belong to")),
+    };
+    let (path, sequences, tokens) = (format!("{prefix}.bin"), index.sequences, index.tokens);
+    let borders = Borders::Ends(Box::new(index));
+    let bytes = store.map(&path)?;
+    let mut reader = Tokens::new(&path, bytes, 0, ShardFormat::Megatron, width, borders)?;
+    if reader.total() as u64 != tokens {
+        let detail = format!("it has {} tokens where {idx} says {tokens}", reader.total());
+        return Err(damaged(&path, &detail));
+    }
+    let idx = format!("{prefix}.loss.idx");
+    if store.exists(&idx)? {
+        let index = Index::read(&idx, store.map(&idx)?)?;
+        if index.code != U8 || index.sequences != sequences {
+            return Err(damaged(&idx, "it is not an index of masks of the same sequences"));
+        }
+        let path = format!("{prefix}.loss.bin");
+        reader.add_loss(&path, store.map(&path)?, 0)?;
+    }
+    Ok(reader)
 }
 
 #[cfg(test)]

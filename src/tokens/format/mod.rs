@@ -3,8 +3,18 @@
 //! [`create`] starts a shard: documents go in, [`crate::tokens::pack`] makes sequences of them
 //! (documents as they are, or rows of one length), and the format writes the sequences.
 
+mod check;
+mod datatrove;
 mod file;
-pub mod megatron;
+mod llmc;
+mod mds;
+mod megatron;
+mod nanogpt;
+mod npy;
+mod open;
+mod parquet;
+mod read;
+mod spans;
 mod width;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +24,9 @@ use crate::document::DocumentId;
 use crate::store::{Store, StoreError, Written};
 use crate::tokens::pack;
 
+pub use self::check::{LayoutError, check};
+pub use self::open::{open, open_with, shards_below};
+pub use self::read::{Hints, ReadSequence, ShardFacts, ShardReader};
 pub use self::width::{Width, width};
 
 /// What all shards of a data set have in common.
@@ -155,6 +168,20 @@ pub enum ShardError {
         #[source]
         source: std::io::Error,
     },
+    /// A document does not fit the layout.
+    #[error(
+        "document {id} comes with {bytes} bytes of tokens of {width} bytes each and a mask of {mask:?} bytes; this is a bug in tamis, please report it"
+    )]
+    Document {
+        /// The document.
+        id: DocumentId,
+        /// Bytes of its tokens.
+        bytes: usize,
+        /// Bytes of a token.
+        width: usize,
+        /// Bytes of its mask.
+        mask: Option<usize>,
+    },
     /// It can take no more.
     #[error("shard `{path}`: {detail}")]
     Full {
@@ -214,18 +241,41 @@ pub fn create(
 ) -> Result<Box<dyn ShardWriter>, ShardError> {
     let writer: Box<dyn SequenceWriter> = match layout.format {
         ShardFormat::Megatron => Box::new(megatron::MegatronWriter::create(store, name, layout)?),
-        other => todo!("{other:?}"),
+        ShardFormat::Mds => Box::new(mds::MdsWriter::create(store, name, layout)?),
+        ShardFormat::Nanogpt => Box::new(nanogpt::NanogptWriter::create(store, name)?),
+        ShardFormat::Llmc => Box::new(llmc::LlmcWriter::create(store, name, layout)?),
+        ShardFormat::Datatrove => {
+            Box::new(datatrove::DatatroveWriter::create(store, name, layout)?)
+        }
+        ShardFormat::Parquet => Box::new(parquet::ParquetWriter::create(store, name, layout)?),
+        ShardFormat::Npy => npy::create(store, name, layout)?,
     };
     Ok(pack::pack(writer, layout))
 }
 
-/// Files that a format wants once for a folder of shards. (none yet)
+/// Index files of a folder, given all its shards of one kind in any order: paths and contents. Only
+/// `mds` has one.
 #[must_use]
 pub fn folder_index(
-    _layout: &ShardLayout,
-    _folder: &str,
-    _validation: bool,
-    _shards: &[(ShardName, FinishedShard)],
+    layout: &ShardLayout,
+    folder: &str,
+    validation: bool,
+    shards: &[(ShardName, FinishedShard)],
 ) -> Vec<(String, Vec<u8>)> {
-    Vec::new()
+    if layout.format != ShardFormat::Mds {
+        return Vec::new();
+    }
+    let mut listed: Vec<_> = shards
+        .iter()
+        .filter(|(name, _)| name.folder == folder && name.validation == validation)
+        .filter_map(|(name, shard)| Some((name, shard.index.as_ref()?)))
+        .collect();
+    listed.sort_by_key(|(name, _)| name.number);
+    let Some((name, _)) = listed.first() else { return Vec::new() };
+    let path = format!("{folder}/{}/index.json", name.kind());
+    let shards: Vec<_> = listed.iter().map(|(_, index)| *index).collect();
+    vec![(path, mds::index(&shards))]
 }
+
+#[cfg(test)]
+mod tests;

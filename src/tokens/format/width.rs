@@ -72,6 +72,20 @@ impl Width {
         }
     }
 
+    /// Where `token` stands first among the ids that `bytes` hold.
+    pub(super) fn position(self, bytes: &[u8], token: u32) -> Option<usize> {
+        match self {
+            Self::U16 => {
+                let token = u16::try_from(token).ok()?.to_le_bytes();
+                bytes.as_chunks::<2>().0.iter().position(|id| *id == token)
+            }
+            Self::I32 | Self::U32 => {
+                let token = token.to_le_bytes();
+                bytes.as_chunks::<4>().0.iter().position(|id| *id == token)
+            }
+        }
+    }
+
     /// Appends the ids that `bytes` hold, what is no whole token left out.
     pub fn read(self, bytes: &[u8], out: &mut Vec<u32>) {
         match self {

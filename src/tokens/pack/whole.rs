@@ -18,13 +18,13 @@ impl Whole {
 
 impl ShardWriter for Whole {
     fn push(&mut self, document: &TokenDocument<'_>) -> Result<(), ShardError> {
-        let length = self.output.count(document.tokens);
+        let length = self.output.count(document)?;
         let offset = self.output.written;
         // A text has at most 256 MB, so fewer tokens.
         let end = u32::try_from(length).unwrap_or(u32::MAX);
         let sequence = Sequence { tokens: document.tokens, loss: document.loss, ends: &[end] };
         self.output.write(&sequence)?;
-        self.output.place(document.id, offset, length);
+        self.output.place(document.id, offset, length as u64);
         Ok(())
     }
 

@@ -1,0 +1,82 @@
+//! Which format a file has.
+
+use super::check::name;
+use super::mds::MdsReader;
+use super::parquet::ParquetReader;
+use super::read::{Hints, ShardReader, damaged};
+use super::{ShardError, datatrove, llmc, megatron, nanogpt, npy};
+use crate::config::tokens::ShardFormat;
+use crate::store::Store;
+
+/// Opens any shard, recognised by its name and content: `.bin` with an `.idx` beside it is Megatron's
+/// (either of the two may be named), with a header llm.c's, else nanoGPT's.
+///
+/// # Errors
+/// When it is missing, no shard, or damaged where it can be seen at once.
+pub fn open(store: &Store, path: &str) -> Result<Box<dyn ShardReader>, ShardError> {
+    open_with(store, path, &Hints::default())
+}
+
+/// [`open`], given what the file itself may not say.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(
+    store: &Store,
+    path: &str,
+    hints: &Hints,
+) -> Result<Box<dyn ShardReader>, ShardError> {
+    if let Some(prefix) = path.strip_suffix(".idx") {
+        return Ok(Box::new(megatron::open(store, prefix)?));
+    }
+    if let Some(prefix) = path.strip_suffix(".bin") {
+        if store.exists(&format!("{prefix}.idx"))? {
+            return Ok(Box::new(megatron::open(store, prefix)?));
+        }
+        let head = store.entry(path)?.size.min(1024);
+        if llmc::recognised(&store.read_range(path, 0..head)?).is_some() {
+            return Ok(Box::new(llmc::open(store, path)?));
+        }
+        return Ok(Box::new(nanogpt::open(store, path, hints)?));
+    }
+    if path.ends_with(".ds") {
+        return Ok(Box::new(datatrove::open(store, path, hints)?));
+    }
+    if path.ends_with(".mds") || path.ends_with(".mds.zstd") {
+        return Ok(Box::new(MdsReader::open(store, path)?));
+    }
+    if path.ends_with(".parquet") {
+        return Ok(Box::new(ParquetReader::open(store, path)?));
+    }
+    if path.ends_with(".npy") {
+        return Ok(Box::new(npy::open(store, path, hints)?));
+    }
+    let detail = "its name is none of a shard (.bin, .idx, .ds, .mds, .mds.zstd, .parquet, .npy)";
+    Err(damaged(path, detail))
+}
+
+/// Shards among the files below a folder, each once, sorted. What belongs to a shard (index, masks,
+/// borders), `tokens/index` and files of other kinds are left out.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn shards_below(store: &Store, folder: &str) -> Result<Vec<String>, ShardError> {
+    let listed = store.list(folder)?;
+    let is_shard = |path: &str| {
+        let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+        let bare = ["doc_ends_", "loss_"].iter().all(|start| !file.starts_with(start));
+        let known = [".bin", ".ds", ".mds", ".mds.zstd", ".parquet", ".npy"];
+        bare && !file.ends_with(".loss.bin")
+            && folder.rsplit('/').next() != Some("index")
+            && known.iter().any(|ending| file.ends_with(ending))
+    };
+    Ok(listed.into_iter().map(|entry| entry.path).filter(|path| is_shard(path)).collect())
+}
+
+impl ShardFormat {
+    /// Its name in the pipeline file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        name(self)
+    }
+}
