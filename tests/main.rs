@@ -17,6 +17,7 @@ mod index;
 mod joins;
 mod ledger;
 mod messages;
+mod mixture;
 mod objects;
 mod outcomes;
 mod plans;
