@@ -80,7 +80,8 @@ fn placed(run: &Path) -> BTreeMap<String, Placed> {
     let index = table(&run.join("tokens/index"));
     let mut found: BTreeMap<String, Placed> = BTreeMap::new();
     let lengths = lengths(&index);
-    let rows = texts(&index, "id").into_iter().flatten().zip(texts(&index, "shard").into_iter().flatten());
+    let rows =
+        texts(&index, "id").into_iter().flatten().zip(texts(&index, "shard").into_iter().flatten());
     for ((id, shard), length) in rows.zip(lengths) {
         let validation = shard.rsplit('/').next().unwrap().starts_with("validation");
         let source = sources[&id].clone();
@@ -110,23 +111,34 @@ fn cells_have_shards_of_their_own_and_new_weights_rewrite_only_the_blend() {
     let placed = placed(&out);
     assert!(placed.values().all(|document| document.copies == 1), "a blend repeats nothing");
     let index = table(&out.join("tokens/index"));
-    for (id, shard) in texts(&index, "id").iter().flatten().zip(texts(&index, "shard").iter().flatten()) {
+    for (id, shard) in
+        texts(&index, "id").iter().flatten().zip(texts(&index, "shard").iter().flatten())
+    {
         let folder = shard.split('/').next().unwrap();
         assert_eq!(folder, placed[id].source, "{shard}");
     }
-    let shards: Vec<PathBuf> = files(&out.join("tokens")).into_iter().filter(|path| {
-        let name = path.to_string_lossy();
-        (name.ends_with(".bin") || name.ends_with(".idx")) && !name.contains("/blend/")
-    }).collect();
+    let shards: Vec<PathBuf> = files(&out.join("tokens"))
+        .into_iter()
+        .filter(|path| {
+            let name = path.to_string_lossy();
+            (name.ends_with(".bin") || name.ends_with(".idx")) && !name.contains("/blend/")
+        })
+        .collect();
     assert!(shards.len() > 12, "several shards a cell: {shards:?}");
-    let before: Vec<_> = shards.iter().map(|path| (std::fs::metadata(path).unwrap().modified().unwrap(), std::fs::read(path).unwrap())).collect();
+    let before: Vec<_> = shards
+        .iter()
+        .map(|path| {
+            (std::fs::metadata(path).unwrap().modified().unwrap(), std::fs::read(path).unwrap())
+        })
+        .collect();
     let blend = std::fs::read_to_string(out.join("tokens/blend/mixture.megatron.txt")).unwrap();
     let sums = |text: &str| -> BTreeMap<String, f64> {
         let mut sums = BTreeMap::new();
         for line in text.lines() {
             let (weight, name) = line.split_once(' ').unwrap();
             assert!(out.join("tokens").join(format!("{name}.bin")).exists(), "{name}");
-            *sums.entry(name.split('/').next().unwrap().to_owned()).or_default() += weight.parse::<f64>().unwrap();
+            *sums.entry(name.split('/').next().unwrap().to_owned()).or_default() +=
+                weight.parse::<f64>().unwrap();
         }
         sums
     };
@@ -134,7 +146,12 @@ fn cells_have_shards_of_their_own_and_new_weights_rewrite_only_the_blend() {
 
     let file = lab.write("blend.toml", pipeline(&weights(4.0)));
     succeed(&["run", &file, "--out", &lab.text("blend")]);
-    let after: Vec<_> = shards.iter().map(|path| (std::fs::metadata(path).unwrap().modified().unwrap(), std::fs::read(path).unwrap())).collect();
+    let after: Vec<_> = shards
+        .iter()
+        .map(|path| {
+            (std::fs::metadata(path).unwrap().modified().unwrap(), std::fs::read(path).unwrap())
+        })
+        .collect();
     assert!(before == after, "the shards were written again");
     let blend = std::fs::read_to_string(out.join("tokens/blend/mixture.megatron.txt")).unwrap();
     assert!((sums(&blend)["web"] - 0.8).abs() < 1e-4, "{blend}");
@@ -195,11 +212,19 @@ fn a_materialised_mixture_has_the_shares_to_one_document() {
     for cell in cells {
         let source = cell["cell"].as_str().unwrap();
         assert_eq!(cell["obtained"].as_u64().unwrap(), got[source].0);
-        assert_eq!(cell["asked"].as_u64().unwrap(), if source == "web" { want_web } else { want_books });
+        assert_eq!(
+            cell["asked"].as_u64().unwrap(),
+            if source == "web" { want_web } else { want_books }
+        );
     }
     let index = table(&out.join("tokens/index"));
     let mut shards: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    for ((id, shard), length) in texts(&index, "id").iter().flatten().zip(texts(&index, "shard").iter().flatten()).zip(lengths(&index)) {
+    for ((id, shard), length) in texts(&index, "id")
+        .iter()
+        .flatten()
+        .zip(texts(&index, "shard").iter().flatten())
+        .zip(lengths(&index))
+    {
         if shard.starts_with("train") {
             let (all, web) = shards.entry(shard.clone()).or_default();
             *all += length;
@@ -218,9 +243,15 @@ fn a_materialised_mixture_has_the_shares_to_one_document() {
 fn more_of_a_cell_holds_what_less_of_it_held() {
     let lab = Lab::new();
     let kept = |name: &str, share: f64| -> Vec<String> {
-        let mixture = format!("[tokens.mixture]\nmaterialize = true\nepochs = {{ books = {share}, web = 0.1 }}");
+        let mixture = format!(
+            "[tokens.mixture]\nmaterialize = true\nepochs = {{ books = {share}, web = 0.1 }}"
+        );
         let placed = placed(&run(&lab, name, &mixture, &[]));
-        placed.into_iter().filter(|(_, d)| d.source == "books" && !d.validation).map(|(id, _)| id).collect()
+        placed
+            .into_iter()
+            .filter(|(_, d)| d.source == "books" && !d.validation)
+            .map(|(id, _)| id)
+            .collect()
     };
     let (less, more) = (kept("less", 0.3), kept("more", 0.6));
     assert!(less.len() < more.len() && !less.is_empty());
@@ -237,7 +268,10 @@ fn stages_of_a_curriculum_follow_each_other() {
     let documents = placed(&out);
     let dataset = dataset(&out);
     assert_eq!(dataset["stages"].as_array().unwrap().len(), 2);
-    let stage: BTreeMap<String, u64> = dataset["shards"].as_array().unwrap().iter()
+    let stage: BTreeMap<String, u64> = dataset["shards"]
+        .as_array()
+        .unwrap()
+        .iter()
         .filter(|shard| !shard["validation"].as_bool().unwrap())
         .map(|shard| (shard["name"].as_str().unwrap().to_owned(), shard["stage"].as_u64().unwrap()))
         .collect();
@@ -245,7 +279,12 @@ fn stages_of_a_curriculum_follow_each_other() {
     assert!(order.is_sorted() && order.contains(&1), "shards are numbered through the stages");
     let index = table(&out.join("tokens/index"));
     let mut sums = [[0_u64; 2]; 2];
-    for ((id, shard), length) in texts(&index, "id").iter().flatten().zip(texts(&index, "shard").iter().flatten()).zip(lengths(&index)) {
+    for ((id, shard), length) in texts(&index, "id")
+        .iter()
+        .flatten()
+        .zip(texts(&index, "shard").iter().flatten())
+        .zip(lengths(&index))
+    {
         if let Some(stage) = stage.get(shard) {
             sums[*stage as usize][usize::from(documents[id].source == "books")] += length;
         }
@@ -285,8 +324,11 @@ fn the_same_bytes_whatever_ran_and_was_cut_off() {
     // A shard and the manifest of its task are lost, then the data set's: both come back.
     let out = go("cut", &["--keep-work"]);
     for phase in ["shard", "dataset", "deal", "count"] {
-        let folder = std::fs::read_dir(out.join("manifests")).unwrap().map(Result::unwrap)
-            .find(|entry| entry.file_name().to_string_lossy().contains(phase)).unwrap();
+        let folder = std::fs::read_dir(out.join("manifests"))
+            .unwrap()
+            .map(Result::unwrap)
+            .find(|entry| entry.file_name().to_string_lossy().contains(phase))
+            .unwrap();
         std::fs::remove_dir_all(folder.path()).unwrap();
         go("cut", &["--keep-work"]);
         assert_same(&reference, &out);
@@ -300,13 +342,19 @@ fn what_cannot_be_mixed_is_said_before_any_work() {
         ("[tokens.mixture]\nweights = { web = 0, books = 1 }", "`web` = 0"),
         ("[tokens.mixture]\nweights = { webb = 1, books = 1 }", "did you mean `web`?"),
         ("[tokens.mixture]\nweights = { web = 1 }", "nothing is said about the source `books`"),
-        ("[tokens.mixture]\nweights = { web = 1, books = 1 }\ntemperature = 0.5", "keep one of them"),
+        (
+            "[tokens.mixture]\nweights = { web = 1, books = 1 }\ntemperature = 0.5",
+            "keep one of them",
+        ),
         ("[tokens.mixture]\nby = \"colour\"", "colour"),
         ("[tokens.mixture]\nbudget = { web = \"many\", books = 1 }", "not a number of tokens"),
         ("[tokens.mixture]\nepochs = { web = 1, books = 2 }\ntotal = 5", "remove `total`"),
         ("[[tokens.curriculum]]\nname = \"a\"\nshare = 1.0", "no mixture to take from"),
         ("[tokens.mixture]\n[[tokens.curriculum]]\nname = \"a\"\nshare = 0.5", "sum to 0.5"),
-        ("[tokens.mixture]\n[[tokens.curriculum]]\nname = \"a/b\"\nshare = 1.0", "cannot be a stage's name"),
+        (
+            "[tokens.mixture]\n[[tokens.curriculum]]\nname = \"a/b\"\nshare = 1.0",
+            "cannot be a stage's name",
+        ),
         ("[tokens.mixture.curve]\nbucket = \"q\"", "is not one of `by`"),
         ("shard_size = \"1MB\"", "both say how large"),
     ] {
@@ -315,7 +363,8 @@ fn what_cannot_be_mixed_is_said_before_any_work() {
         assert!(message.contains(wanted), "{tokens}: {message}");
         assert!(!lab.path("out/documents").exists(), "{tokens}: work was done");
     }
-    let often = "[tokens.mixture]\nweights = { web = 1, books = 1 }\ntotal = \"100M\"\nmax_epochs = 4";
+    let often =
+        "[tokens.mixture]\nweights = { web = 1, books = 1 }\ntotal = \"100M\"\nmax_epochs = 4";
     let file = lab.write("p.toml", pipeline(often));
     let message = fail(65, &["run", &file, "--out", &lab.text("out")]);
     assert!(message.contains("at most 4 times are allowed"), "{message}");

@@ -50,25 +50,12 @@ pub enum LayoutError {
     Length,
 }
 
-/// The format as the pipeline file names it.
-pub(super) fn name(format: ShardFormat) -> &'static str {
-    match format {
-        ShardFormat::Megatron => "megatron",
-        ShardFormat::Mds => "mds",
-        ShardFormat::Nanogpt => "nanogpt",
-        ShardFormat::Llmc => "llmc",
-        ShardFormat::Datatrove => "datatrove",
-        ShardFormat::Parquet => "parquet",
-        ShardFormat::Npy => "npy",
-    }
-}
-
 /// Checks that shards of `shard_tokens` tokens can be written like that.
 ///
 /// # Errors
 /// When the format has no place for what is asked of it.
 pub fn check(layout: &ShardLayout, shard_tokens: u64) -> Result<(), LayoutError> {
-    let format = name(layout.format);
+    let format = layout.format.name();
     let bare = matches!(layout.format, ShardFormat::Nanogpt | ShardFormat::Llmc);
     let rows = layout.packing != Packing::Documents;
     if bare && layout.masked {
