@@ -16,7 +16,9 @@ fn pages(lab: &Lab) {
     let row = |column: fn(usize) -> Option<String>| -> ArrayRef {
         Arc::new((0..ROWS).map(column).collect::<StringArray>())
     };
-    let scores = (0..ROWS).map(|row| (row % 13 > 0).then_some((row * 7919 % 1000) as f64 / 1000.0));
+    // 13 and 7919 only spread the values.
+    let scores =
+        (0..2000_u32).map(|row| (row % 13 > 0).then_some(f64::from(row * 7919 % 1000) / 1000.0));
     let columns = [
         (
             "text",

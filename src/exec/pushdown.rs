@@ -57,8 +57,8 @@ impl Pushed {
         let mut passes = vec![true; rows];
         let column = |field: usize| Some(&columns[self.fields.binary_search(&field).ok()?]);
         for stage in &self.stages {
-            let keeps = stage.keeps.mask_of(rows, &column)?;
-            let when = stage.when.as_ref().map(|when| when.mask_of(rows, &column)).transpose()?;
+            let keeps = stage.keeps.mask_of(rows, column)?;
+            let when = stage.when.as_ref().map(|when| when.mask_of(rows, column)).transpose()?;
             for (row, passes) in passes.iter_mut().enumerate() {
                 *passes &= keeps[row] || when.as_ref().is_some_and(|when| !when[row]);
             }

@@ -250,7 +250,7 @@ enum State {
     /// The remaining rows are lost.
     Lost,
     Decoding {
-        columns: Columns,
+        columns: Box<Columns>,
         /// Rows decoded, and how many of them are handed over.
         block: Block,
         taken: usize,
@@ -268,7 +268,10 @@ impl Group {
                 let fields = [&file.id].into_iter().chain(&file.metadata);
                 let chunks = Chunks::read(from, fields.chain(all.then_some(&file.text)))?;
                 match guarded(|| Columns::open(from, &chunks, all)) {
-                    Some(columns) => State::Decoding { columns, block: Block::default(), taken: 0 },
+                    Some(columns) => {
+                        let columns = Box::new(columns);
+                        State::Decoding { columns, block: Block::default(), taken: 0 }
+                    }
                     None => State::Lost,
                 }
             }

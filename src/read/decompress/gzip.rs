@@ -101,16 +101,11 @@ impl Members {
                         left => State::Extra(left),
                     }
                 }
-                State::Text(field) => match memchr::memchr(0, &input[consumed..]) {
-                    Some(end) => {
-                        taken = end + 1;
-                        self.field(field << 1)
-                    }
-                    None => {
-                        taken = input.len() - consumed;
-                        State::Text(field)
-                    }
-                },
+                State::Text(field) => {
+                    let end = memchr::memchr(0, &input[consumed..]);
+                    taken = end.map_or(input.len() - consumed, |end| end + 1);
+                    if end.is_some() { self.field(field << 1) } else { State::Text(field) }
+                }
                 State::HeaderCheck(at) => {
                     let expected = self.crc.sum().to_le_bytes()[usize::from(at & 1)];
                     match (byte == expected, at) {
