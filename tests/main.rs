@@ -20,6 +20,7 @@ mod messages;
 mod objects;
 mod outcomes;
 mod plans;
+mod shard_formats;
 mod shards;
 mod support;
 #[cfg(feature = "train")]
