@@ -22,6 +22,7 @@ mod objects;
 mod outcomes;
 mod plans;
 mod pushdown;
+mod shard_formats;
 mod shards;
 mod support;
 #[cfg(feature = "train")]

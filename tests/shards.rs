@@ -123,7 +123,7 @@ fn special_tokens_written_in_a_document_stay_text() {
 }
 
 /// Python with the real readers, made by `tests/readers/setup.sh`; `None` where it was not.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let folder = std::env::var_os("TAMIS_READERS").map_or_else(
         || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/tamis/readers"),
         PathBuf::from,

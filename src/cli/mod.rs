@@ -12,11 +12,13 @@ mod ops;
 mod query;
 mod run;
 mod schema;
+mod shards;
 mod show;
 mod task;
 mod test;
 #[cfg(feature = "train")]
 mod training;
+mod verify;
 mod whatif;
 mod why;
 
@@ -30,9 +32,12 @@ use crate::config::ConfigErrors;
 use crate::exec::ExecError;
 use crate::ledger::LedgerError;
 use crate::ledger::run::Run as Ledger;
+use crate::model::AssetError;
 use crate::plan::lower::LowerError;
 use crate::read::ReadError;
 use crate::store::StoreError;
+use crate::tokens::format::ShardError;
+use crate::tokens::tokenizer::TokenizerError;
 
 /// From raw web text to training shards and a trained model, from one TOML file.
 #[derive(Parser)]
@@ -68,6 +73,10 @@ enum Command {
     Ops(ops::Ops),
     /// Add columns of a Parquet file to the ledger of a finished run.
     Join(join::Join),
+    /// Look into token shards of any format: counts, ids, texts.
+    Shards(shards::Shards),
+    /// Check that a run directory holds what its tasks committed.
+    Verify(verify::Verify),
     /// Print the JSON schema of a pipeline file.
     Schema(schema::Schema),
     /// Run one task of a plan (what clusters call).
@@ -119,6 +128,16 @@ impl Exit {
                     _ => return Self::Data,
                 }
             }
+            if let Some(error) = cause.downcast_ref::<ShardError>() {
+                return match error {
+                    ShardError::Store(error) if error.retryable() => Self::Temporary,
+                    ShardError::Document { .. } => Self::Bug,
+                    _ => Self::Data,
+                };
+            }
+            if cause.is::<Damage>() || cause.is::<TokenizerError>() || cause.is::<AssetError>() {
+                return Self::Data;
+            }
             if cause.is::<ReadError>() {
                 return Self::Data;
             }
@@ -144,6 +163,11 @@ impl Exit {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
+
+/// Files that are not what they were written as.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Damage(String);
 
 /// Runs the program; never panics on bad input.
 #[must_use]
@@ -171,6 +195,8 @@ pub fn main() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Ops(command) => command.run(),
         Command::Join(command) => command.run(),
+        Command::Shards(command) => command.run(),
+        Command::Verify(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Task(command) => command.run(),
     };

@@ -26,6 +26,7 @@ mod stream;
 pub mod summary;
 pub mod task;
 pub mod trial;
+pub mod verify;
 
 pub(crate) use parquet_file::{Codec, ParquetFile};
 

@@ -50,7 +50,7 @@ pip install --no-deps "$torch" megatron-core==0.16.1 numpy==2.4.6 packaging==26.
 # (cloud clients, tokenizers, pictures): shards_read.py puts stand-ins in their place, which fail when
 # they are called. That also passes over mosaicml-streaming's numpy<2.2, which no code asks for.
 pip install --no-deps mosaicml-streaming==0.13.0 datatrove==0.10.1 pyarrow==26.0.1 xxhash==4.1.0 \
-    zstd==1.5.7.2 tqdm==4.70.1 loguru==0.7.3 humanize==4.17.0 dill==0.4.1
+    zstd==1.5.7.2 tqdm==4.70.1 loguru==0.7.3 humanize==4.17.0 dill==0.4.1 catalogue==2.0.10
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["platlib"])')
 lib="$site/torch/lib"
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Opens shards with the real readers of their formats and prints what they find.
 
-    shards_read.py FORMAT PATH [LENGTH]    one JSON object a sequence: tokens, ends, loss (or null)
+    shards_read.py FORMAT PATH [LENGTH]    a JSON array of sequences: {tokens, ends, loss}, null where
+                                           the format has none
+    shards_read.py -                       the same for each line `FORMAT PATH [LENGTH]` of stdin
     shards_read.py --golden FOLDER         writes small shards with the real *writers*
     shards_read.py --self-test             reads what --golden writes
 
@@ -249,17 +251,20 @@ def main():
             return self_test()
         if arguments[:1] == ["--golden"]:
             return golden(arguments[1])
-        form, path, *length = arguments
+        lines = [line.split() for line in sys.stdin] if arguments == ["-"] else [arguments]
         found = [
-            {
-                "tokens": numbers(tokens),
-                "ends": None if ends is None else numbers(ends),
-                "loss": None if loss is None else numbers(loss),
-            }
-            for tokens, ends, loss in read(form, path, int(length[0]) if length else None)
+            [
+                {
+                    "tokens": numbers(tokens),
+                    "ends": None if ends is None else numbers(ends),
+                    "loss": None if loss is None else numbers(loss),
+                }
+                for tokens, ends, loss in read(form, path, int(length[0]) if length else None)
+            ]
+            for form, path, *length in lines
         ]
-    for sequence in found:
-        print(json.dumps(sequence))
+    for sequences in found:
+        print(json.dumps(sequences))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ use crate::store::{Store, StoreError, Written};
 use crate::tokens::pack;
 
 pub use self::check::{LayoutError, check};
+pub(crate) use self::open::is_shard;
 pub use self::open::{open, open_with, shards_below};
 pub use self::read::{Hints, ReadSequence, ShardFacts, ShardReader};
 pub use self::width::{Width, width};

@@ -60,13 +60,15 @@ pub fn open_with(
 /// When the folder cannot be listed.
 pub fn shards_below(store: &Store, folder: &str) -> Result<Vec<String>, ShardError> {
     let listed = store.list(folder)?;
-    let is_shard = |path: &str| {
-        let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-        let bare = ["doc_ends_", "loss_"].iter().all(|start| !file.starts_with(start));
-        let known = [".bin", ".ds", ".mds", ".mds.zstd", ".parquet", ".npy"];
-        bare && !file.ends_with(".loss.bin")
-            && folder.rsplit('/').next() != Some("index")
-            && known.iter().any(|ending| file.ends_with(ending))
-    };
     Ok(listed.into_iter().map(|entry| entry.path).filter(|path| is_shard(path)).collect())
+}
+
+/// Whether a file's name is that of a shard's tokens.
+pub(crate) fn is_shard(path: &str) -> bool {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let known = [".bin", ".ds", ".mds", ".mds.zstd", ".parquet", ".npy"];
+    !["doc_ends_", "loss_"].iter().any(|start| file.starts_with(start))
+        && !file.ends_with(".loss.bin")
+        && folder.rsplit('/').next() != Some("index")
+        && known.iter().any(|ending| file.ends_with(ending))
 }
