@@ -14,7 +14,7 @@ use crate::config::stage::Stage;
 use crate::config::{ConfigError, ConfigErrors, Pipeline};
 use crate::exchange::{Cuts, IndexError, Version};
 use crate::exec::ExecError;
-use crate::model::{Assets, asset_hash};
+use crate::model::{Assets, tokenizer_hash};
 use crate::ops::{BuildContext, Columns, Condition, OpError, Step, Target};
 use crate::read::split::{Split, SplitPlanner};
 use crate::read::{Format, ReadError};
@@ -248,7 +248,7 @@ fn draft(
     let tokens =
         plan_tokens(pipeline, assets).map_err(|message| wrong(ConfigError::new(message, 0..0)))?;
     let tokenizer =
-        tokens.as_ref().map(|tokens| asset_hash(&tokens.tokenizer)).transpose().map_err(asset)?;
+        tokens.as_ref().map(|tokens| tokenizer_hash(&tokens.tokenizer)).transpose().map_err(asset)?;
     let plan = Plan {
         tamis: env!("CARGO_PKG_VERSION").to_owned(),
         name: pipeline.name.clone(),
