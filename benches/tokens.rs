@@ -49,6 +49,10 @@ fn ids(path: &str) -> anyhow::Result<()> {
         for id in PipelineToken::cast_slice(&ids) {
             output.write_all(&id.to_le_bytes())?;
         }
+        // Whoever asks waits for the answers before it asks again.
+        if input.buffer().is_empty() {
+            output.flush()?;
+        }
     }
     Ok(output.flush()?)
 }

@@ -107,7 +107,7 @@ class Tamis:
     """The program, with texts going in and ids coming out."""
 
     def __init__(self, program: Path, tokenizer: Path) -> None:
-        command = [program, "ids", tokenizer]
+        command = [program.resolve(), "ids", tokenizer]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __call__(self, texts: list[str]) -> list[list[int]]:
@@ -115,10 +115,8 @@ class Tamis:
 
     def feed(self, texts: list[str]) -> list[str]:
         def write() -> None:
-            for text in texts:
-                data = text.encode()
-                self.process.stdin.write(struct.pack("<I", len(data)) + data)
-            self.process.stdin.write(bytes(4) * 0)
+            data = [text.encode() for text in texts]
+            self.process.stdin.write(b"".join(struct.pack("<I", len(d)) + d for d in data))
             self.process.stdin.flush()
 
         Thread(target=write, daemon=True).start()
