@@ -1,14 +1,14 @@
 """Compares token ids: tamis beside tiktoken and tokenizers, on texts of all scripts and on hard ones.
 
     python token_ids.py TOKENS --data DIR [--only gpt2 cl100k o200k qwen3 deepseek]
-        [--parts text random adversarial points] [--strings 1000000] [--seed 0]
+        [--parts text random adversarial points] [--megabytes N] [--strings 1000000] [--seed 0]
 
 TOKENS is the program `benches/tokens.rs`: `cargo build --bench tokens` says where it lies. DIR is
 a folder with `tokenizers/` (see below) and texts as `*.jsonl.gz` with a key `text`; all of them are
 read. References: tiktoken's `encode_ordinary` for the three rank encodings, and tokenizers (with
 `encode_special_tokens`) for the others; gpt2 is compared with both.
 
-* `text`: every text of every file.
+* `text`: every text of every file, or `--megabytes` of them, from all files alike.
 * `random`: strings of random characters, by seed: of all of Unicode, of one block, of ASCII, of
   pieces of hard things; special tokens and half characters (U+FFFD) among them.
 * `adversarial`: long runs of one character, of spaces, of digits, mixed line ends, up to 1 MB
@@ -127,13 +127,32 @@ class Tamis:
         return list(struct.unpack(f"<{count}I", self.process.stdout.read(4 * count)))
 
 
-def all_texts(data: Path) -> Iterator[str]:
-    for path in sorted(data.rglob("*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                text = json.loads(line).get("text")
-                if isinstance(text, str) and text:
-                    yield text.encode("utf-8", "replace").decode()
+def file_texts(path: Path) -> list[str]:
+    texts = []
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            text = json.loads(line).get("text")
+            if isinstance(text, str) and text:
+                texts.append(text.encode("utf-8", "replace").decode())
+    return texts
+
+
+def all_texts(data: Path, megabytes: float) -> Iterator[str]:
+    """The first texts of each file, as many of each as make `megabytes` together."""
+    files = [file_texts(path) for path in sorted(data.rglob("*.jsonl.gz"))]
+    sizes = [sum(len(text.encode()) for text in texts) / 1e6 for texts in files]
+    share = low = 0.0
+    high = max(sizes)
+    for _ in range(40):
+        share = (low + high) / 2
+        low, high = (low, share) if sum(min(size, share) for size in sizes) > megabytes else (share, high)
+    for texts in files:
+        taken = 0.0
+        for text in texts:
+            if taken >= share:
+                break
+            taken += len(text.encode()) / 1e6
+            yield text
 
 
 HARD = [
@@ -267,6 +286,7 @@ def main() -> None:
     kinds = ["text", "random", "adversarial", "points"]
     parser.add_argument("--parts", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--strings", type=int, default=1_000_000)
+    parser.add_argument("--megabytes", type=float, default=1e6)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     folder = arguments.data / "tokenizers"
@@ -291,7 +311,7 @@ def main() -> None:
         path = folder / name / "tokenizer.json.gz"
         tools[name] = (path, lambda path=path: {"tokenizers": by_tokenizers(hugging_face(path))})
     sources = {
-        "text": lambda: all_texts(arguments.data),
+        "text": lambda: all_texts(arguments.data, arguments.megabytes),
         "random": lambda: random_strings(arguments.strings, arguments.seed),
         "adversarial": adversarial,
         "points": points,

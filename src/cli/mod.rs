@@ -5,6 +5,7 @@ mod check;
 mod dedup_quality;
 mod explain;
 mod export;
+mod fit_tokenizer;
 mod funnel;
 mod inspect;
 mod join;
@@ -33,6 +34,7 @@ use crate::ledger::run::Run as Ledger;
 use crate::plan::lower::LowerError;
 use crate::read::ReadError;
 use crate::store::StoreError;
+use crate::tokens::tokenizer::TokenizerError;
 
 /// From raw web text to training shards and a trained model, from one TOML file.
 #[derive(Parser)]
@@ -62,6 +64,8 @@ enum Command {
     DedupQuality(dedup_quality::DedupQuality),
     /// Write kept documents with columns of the ledger as one Parquet file.
     Export(export::Export),
+    /// Fit a byte-level BPE tokenizer to the documents of a run, or to files.
+    FitTokenizer(fit_tokenizer::FitTokenizer),
     /// Run the `[[test]]` blocks of pipeline files: documents in, expected verdicts out.
     Test(test::Test),
     /// List the ops, or show one with its settings, signals and reasons.
@@ -119,7 +123,7 @@ impl Exit {
                     _ => return Self::Data,
                 }
             }
-            if cause.is::<ReadError>() {
+            if cause.is::<ReadError>() || cause.is::<TokenizerError>() {
                 return Self::Data;
             }
             #[cfg(feature = "train")]
@@ -168,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.run(),
         Command::DedupQuality(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::FitTokenizer(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Ops(command) => command.run(),
         Command::Join(command) => command.run(),

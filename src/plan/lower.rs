@@ -247,8 +247,11 @@ fn draft(
     }
     let tokens =
         plan_tokens(pipeline, assets).map_err(|message| wrong(ConfigError::new(message, 0..0)))?;
-    let tokenizer =
-        tokens.as_ref().map(|tokens| tokenizer_hash(&tokens.tokenizer)).transpose().map_err(asset)?;
+    let tokenizer = tokens
+        .as_ref()
+        .map(|tokens| tokenizer_hash(&tokens.tokenizer))
+        .transpose()
+        .map_err(asset)?;
     let plan = Plan {
         tamis: env!("CARGO_PKG_VERSION").to_owned(),
         name: pipeline.name.clone(),

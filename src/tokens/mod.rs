@@ -5,6 +5,7 @@
 //! whole corpus, and equal ranges of keys are the shards.
 
 pub mod format;
+pub mod sample;
 pub mod shard;
 pub mod tokenizer;
 

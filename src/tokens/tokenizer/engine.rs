@@ -18,6 +18,7 @@ use tokenizers::pipeline::{
 use super::TokenizerError;
 use super::byte_level;
 use super::exact::Exact;
+use super::forms;
 use super::splitter::{Splitter, Trailing};
 use super::table::Table;
 
@@ -28,6 +29,8 @@ const SPECIAL_IS_TEXT: bool = true;
 pub(super) struct Engine {
     inner: PipelineTokenizer,
     splitter: Splitter,
+    /// Its normalizers are one of the normal forms.
+    is_form: bool,
     /// Of byte-level models, whose tokens are bytes.
     table: Option<Table>,
     exact: OnceLock<Exact>,
@@ -78,8 +81,9 @@ fn encode_error(error: impl std::fmt::Display) -> TokenizerError {
 impl Engine {
     /// `table` is there for byte-level models, whose tokens are bytes.
     pub(super) fn new(inner: PipelineTokenizer, splitter: Splitter, table: Option<Table>) -> Self {
+        let is_form = forms::is_form(inner.get_normalizers());
         let idle = Mutex::default();
-        Self { inner, splitter, table, exact: OnceLock::new(), trailing: None, idle }
+        Self { inner, splitter, is_form, table, exact: OnceLock::new(), trailing: None, idle }
     }
 
     /// White space at the end of a text is one word from here on.
@@ -137,7 +141,12 @@ impl Engine {
                 }
                 Segment::Text { text, input_offset } => (text, input_offset),
             };
-            let normal = normalize_all(self.inner.get_normalizers(), text, offset);
+            let normalizers = self.inner.get_normalizers();
+            let normal = if self.is_form {
+                forms::normal(normalizers, text)
+            } else {
+                normalize_all(normalizers, text, offset)
+            };
             let normal = normal.map_err(encode_error)?;
             for segment in SpecialSegmentIterator::new(&normal, added, true, SPECIAL_IS_TEXT) {
                 match segment {

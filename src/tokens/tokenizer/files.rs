@@ -107,7 +107,11 @@ impl Kind {
         let start = file.bytes.trim_ascii_start();
         if start.starts_with(b"{") {
             // A vocabulary names no `"model":` with an object behind it, at any cut.
-            return Some(if name.ends_with("vocab.json") { Self::Vocabulary } else { Self::HuggingFace });
+            return Some(if name.ends_with("vocab.json") {
+                Self::Vocabulary
+            } else {
+                Self::HuggingFace
+            });
         }
         let first = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let mut fields = first.split(|&byte| byte == b' ');

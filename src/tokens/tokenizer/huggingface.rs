@@ -18,7 +18,9 @@ pub(super) fn load(file: &File) -> Result<Parts, TokenizerError> {
     let mut value = file.json()?;
     let model = value.get("model").and_then(Value::as_object);
     let model = model.ok_or_else(|| {
-        file.wrong("there is no `model` in it, so it is no tokenizer.json; a `vocab.json` needs that name")
+        file.wrong(
+            "there is no `model` in it, so it is no tokenizer.json; a `vocab.json` needs that name",
+        )
     })?;
     if let Some(kind) = model.get("type").and_then(Value::as_str)
         && !["BPE", "Unigram", "WordPiece", "WordLevel"].contains(&kind)
@@ -26,7 +28,8 @@ pub(super) fn load(file: &File) -> Result<Parts, TokenizerError> {
         let known = "BPE, Unigram, WordPiece and WordLevel are known";
         return Err(file.unsupported(format!("a model of type `{kind}` ({known})")));
     }
-    tokenizers::canonicalize_value(&mut value).map_err(|error| file.unsupported(error.to_string()))?;
+    tokenizers::canonicalize_value(&mut value)
+        .map_err(|error| file.unsupported(error.to_string()))?;
     from_canonical(file, &value)
 }
 

@@ -11,6 +11,7 @@ mod error;
 mod exact;
 pub(crate) mod files;
 pub mod fit;
+mod forms;
 mod huggingface;
 mod sentencepiece;
 mod splitter;

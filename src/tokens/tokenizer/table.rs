@@ -26,7 +26,8 @@ impl Table {
             long: Vec::new(),
         };
         for (id, bytes) in tokens {
-            let head = bytes.iter().take(7).rev().fold(0, |head, &byte| head << 8 | u64::from(byte));
+            let head =
+                bytes.iter().take(7).rev().fold(0, |head, &byte| head << 8 | u64::from(byte));
             let length = if bytes.len() <= 7 { bytes.len() as u64 } else { LONG };
             table.heads[id as usize] = length << 56 | head;
             if length == LONG {

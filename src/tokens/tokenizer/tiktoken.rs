@@ -39,7 +39,9 @@ pub(super) fn load(
                     reason: error.to_string(),
                 })?;
             if let Some((name, id)) = special_tokens.iter().find(|&(_, &id)| id >= MOST_IDS) {
-                return Err(beside.wrong(format!("`{name}` has the id {id}; ids are below {MOST_IDS}")));
+                return Err(
+                    beside.wrong(format!("`{name}` has the id {id}; ids are below {MOST_IDS}"))
+                );
             }
             (Pattern::of(&pat_str), special_tokens)
         }
@@ -110,14 +112,19 @@ impl Ranks {
             let token = base64(token).ok_or_else(|| {
                 file.line(number, format!("`{token}` is no base64; copy or download the file anew"))
             })?;
-            let rank = rank.parse().ok().filter(|&rank: &u32| rank < MOST_IDS).ok_or_else(|| {
-                file.line(number, format!("`{rank}` is no rank: a whole number below {MOST_IDS}"))
-            })?;
+            let rank =
+                rank.parse().ok().filter(|&rank: &u32| rank < MOST_IDS).ok_or_else(|| {
+                    file.line(
+                        number,
+                        format!("`{rank}` is no rank: a whole number below {MOST_IDS}"),
+                    )
+                })?;
             if let Some(other) = lines.insert(rank, number) {
                 return Err(file.line(number, format!("line {other} has the rank {rank} too")));
             }
             if let Some(other) = ids.insert(token.clone(), rank) {
-                let reason = format!("its token has the rank {other} already (line {})", lines[&other]);
+                let reason =
+                    format!("its token has the rank {other} already (line {})", lines[&other]);
                 return Err(file.line(number, reason));
             }
             tokens.push((token, rank));

@@ -98,11 +98,7 @@ pub(super) fn written(fitted: &Fitted, pattern: &Pattern) -> String {
             fuse_unk: false,
             byte_fallback: false,
             ignore_merges: false,
-            merges: fitted
-                .merges
-                .iter()
-                .map(|&(left, right)| [name(left), name(right)])
-                .collect(),
+            merges: fitted.merges.iter().map(|&(left, right)| [name(left), name(right)]).collect(),
             vocab: &vocab,
         },
     };

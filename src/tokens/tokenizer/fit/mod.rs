@@ -70,34 +70,44 @@ impl Fitted {
     }
 }
 
-/// Fits a vocabulary to counted words.
+/// Whether a vocabulary can be so.
 ///
 /// # Errors
 /// When the size leaves no room for the bytes, or special tokens repeat.
-pub fn fit(words: &Words, settings: &Settings) -> Result<Fitted, TokenizerError> {
+pub fn check(settings: &Settings) -> Result<(), TokenizerError> {
     let wrong = |reason: String| TokenizerError::File { file: "the settings".to_owned(), reason };
-    let special = settings.special.clone();
     let mut seen = std::collections::BTreeSet::new();
-    if let Some(twice) = special.iter().find(|name| name.is_empty() || !seen.insert(name.as_str()))
-    {
+    let mut special = settings.special.iter();
+    if let Some(twice) = special.find(|name| name.is_empty() || !seen.insert(name.as_str())) {
         return Err(wrong(format!("the special token `{twice}` is empty or given twice")));
     }
-    // The 256 bytes and the special tokens need an id each.
-    let least = 256 + u32::try_from(special.len()).unwrap_or(u32::MAX);
-    if settings.vocab_size < least || settings.vocab_size >= super::MOST_IDS {
-        return Err(wrong(format!(
-            "a vocabulary of {} tokens: it must have at least {least} (256 bytes and {} special \
-             tokens) and fewer than {}",
-            settings.vocab_size,
-            special.len(),
-            super::MOST_IDS
-        )));
+    let (least, most) = (first(settings).saturating_add(256), super::MOST_IDS);
+    if (least..most).contains(&settings.vocab_size) {
+        return Ok(());
     }
-    let first = least - 256;
+    Err(wrong(format!(
+        "a vocabulary of {} tokens: it must have at least {least} (256 bytes and {} special tokens) \
+         and fewer than {most}",
+        settings.vocab_size,
+        settings.special.len(),
+    )))
+}
+
+/// The id of the first token behind the special ones.
+fn first(settings: &Settings) -> u32 {
+    u32::try_from(settings.special.len()).unwrap_or(u32::MAX)
+}
+
+/// Fits a vocabulary to counted words.
+///
+/// # Errors
+/// Those of [`check`].
+pub fn fit(words: &Words, settings: &Settings) -> Result<Fitted, TokenizerError> {
+    check(settings)?;
     let mut tokens: Vec<Vec<u8>> =
         byte_level::alphabet().into_iter().map(|byte| vec![byte]).collect();
-    let merges = pairs::merges(words, settings, first, &mut tokens);
-    Ok(Fitted { special, tokens, merges })
+    let merges = pairs::merges(words, settings, first(settings), &mut tokens);
+    Ok(Fitted { special: settings.special.clone(), tokens, merges })
 }
 
 #[cfg(test)]

@@ -61,8 +61,7 @@ impl Words {
 
     /// Words with their counts, in the order of their bytes.
     pub(super) fn sorted(&self) -> Vec<(&str, u64)> {
-        let mut words: Vec<_> =
-            self.counts.iter().map(|(word, &count)| (&**word, count)).collect();
+        let mut words: Vec<_> = self.counts.iter().map(|(word, &count)| (&**word, count)).collect();
         words.sort_unstable();
         words
     }
