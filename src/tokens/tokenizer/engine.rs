@@ -261,3 +261,48 @@ pub(super) fn covers(pre_tokenizer: &PipelinePreTokenizer) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GPT2: &str = include_str!("../../../data-samples/tokenizers/gpt2.json");
+    const TEXT: &str = include_str!("../../../data-samples/plain/zen-en.txt");
+
+    fn engine(table: Option<Table>) -> Engine {
+        let canonical = tokenizers::canonicalize_str(GPT2).unwrap();
+        let inner = tokenizers::from_json(&canonical).unwrap();
+        let splitter = Splitter::new(&inner).unwrap();
+        Engine::new(inner, splitter, table)
+    }
+
+    fn ids(engine: &Engine, text: &str) -> Vec<PipelineToken> {
+        let mut out = Vec::new();
+        engine.context().encode_into(text, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn ids_that_do_not_spell_the_text_are_made_anew() {
+        let plain = engine(None);
+        let texts = [TEXT, "aaaaaaaaaaaaaaaaaa 字漢字 \u{301}\u{301} 12345678 .,.,.,.,\n\n\n  x"];
+        // A table in which no token spells anything: each word is encoded by the book.
+        let nothing = engine(Table::new(50257, std::iter::empty()));
+        // And one in which ` is` is something else, so that some words are.
+        let tokens: Vec<_> = (0..50257u32)
+            .map(|id| {
+                let token = plain.inner.decode_tokens(&[id], false).concat();
+                (id, if id == 318 { b"xx".to_vec() } else { byte_level::bytes(&token) })
+            })
+            .collect();
+        let tokens = tokens.iter().map(|(id, bytes)| (*id, &bytes[..]));
+        let some = engine(Table::new(50257, tokens));
+        assert!(ids(&plain, TEXT).contains(&PipelineToken::from(318)));
+        for text in texts {
+            assert_eq!(ids(&plain, text), ids(&nothing, text), "{text:?}");
+            assert_eq!(ids(&plain, text), ids(&some, text), "{text:?}");
+        }
+        assert!(plain.exact.get().is_none());
+        assert!(some.exact.get().is_some());
+    }
+}

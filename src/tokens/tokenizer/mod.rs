@@ -1,6 +1,6 @@
 //! Tokenizers: text to ids.
 //!
-//! Four kinds of files are read, see [`Tokenizer::from_files`]. All become one form, and the engine
+//! Three kinds of files are read, see [`Tokenizer::from_files`]. All become one form, and the engine
 //! of [tokenizers](https://github.com/huggingface/tokenizers) 1.0 turns text into ids. Ids are those
 //! of the library a file was made for: `benches/parity/token_ids.py` compares.
 
@@ -73,8 +73,10 @@ impl Tokenizer {
     /// * ranks of [tiktoken](https://github.com/openai/tiktoken), by name (`cl100k_base.tiktoken`)
     ///   or number one of OpenAI's, or with a `NAME.pattern.json` that holds `pat_str` and
     ///   `special_tokens`;
-    /// * `vocab.json` of GPT-2, with `merges.txt`;
-    /// * a model of [SentencePiece](https://github.com/google/sentencepiece).
+    /// * `vocab.json` of GPT-2, with `merges.txt`.
+    ///
+    /// A model of [SentencePiece](https://github.com/google/sentencepiece) is refused, with what to
+    /// do.
     ///
     /// # Errors
     /// When a file is damaged, one is missing, or the library lacks what they ask for.
@@ -91,7 +93,7 @@ impl Tokenizer {
             Some(Kind::HuggingFace) => huggingface::load(&file)?,
             Some(Kind::Ranks) => tiktoken::load(&file, companion)?,
             Some(Kind::Vocabulary) => vocabulary::load(&file, companion)?,
-            Some(Kind::SentencePiece) => sentencepiece::load(&file)?,
+            Some(Kind::SentencePiece) => return Err(sentencepiece::refused(&file)),
             None => return Err(TokenizerError::Kind { file: file.name }),
         };
         let vocab_size = parts.ids.values().max().map_or(0, |&id| id + 1);
