@@ -8,7 +8,7 @@ use super::{PhaseKind, Plan, PlanTokens};
 use crate::config::diagnostic::ConfigError;
 use crate::config::tokens::{Packing, ShardFormat, Shuffle, Tokens};
 use crate::config::{Pipeline, stage::Located};
-use crate::model::{AssetError, Assets, asset_hash};
+use crate::model::{AssetError, Assets, asset_hash, tokenizer_hash};
 use crate::ops::Columns;
 use crate::store::is_url;
 use crate::tokens::cells::CellField;
@@ -103,7 +103,7 @@ pub(super) fn plan(
     let shard_tokens = tokens.tokens_a_shard(layout.width.bytes() as u64);
     let shards = tokens_of(input_bytes).div_ceil(shard_tokens);
     Ok(PlanTokens {
-        tokenizer_hash: asset_hash(&tokens.tokenizer)?,
+        tokenizer_hash: tokenizer_hash(&tokens.tokenizer)?,
         tokenizer: path,
         vocab_size,
         end_of_document,
