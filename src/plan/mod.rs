@@ -21,6 +21,7 @@ use crate::config::outcome::{LedgerDetail, Rejected};
 use crate::config::source::Documents;
 use crate::config::stage::Action;
 use crate::config::tokens::ShardFormat;
+use crate::conversation;
 use crate::document::{DocumentId, SignalType};
 use crate::exchange::{self, Cuts};
 use crate::ops::{self, AnySettings, OpError};
@@ -67,6 +68,15 @@ pub struct Plan {
     pub splits: u32,
     /// Phases, in order.
     pub phases: Vec<Phase>,
+}
+
+impl Plan {
+    /// The metadata column of the outlines of conversations, where any source has such.
+    #[must_use]
+    pub fn outlines(&self) -> Option<usize> {
+        let any = self.sources.iter().any(|source| source.fields.conversation.is_some());
+        any.then(|| self.metadata.iter().position(|field| field == conversation::COLUMN))?
+    }
 }
 
 /// A source as tasks see it.

@@ -36,8 +36,9 @@ pub use self::footer::{RowGroup, row_groups};
 pub use self::guard::silence_caught_panics;
 pub(crate) use self::guard::{caught, guarded};
 use super::decompress::{changed, check_size, owns_whole};
-use super::values::show;
+use super::values::{show, show_json};
 use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, reasons};
+use crate::conversation::{Given, Shape};
 use crate::document::{Position, Reason};
 use crate::store::Store;
 
@@ -69,6 +70,8 @@ struct File {
     text: Source,
     id: Source,
     metadata: Vec<Source>,
+    /// The shape of conversations and its fields, where these are wanted in place of a text.
+    conversation: Option<(Shape, Vec<Source>)>,
 }
 
 /// Where the values of a field come from.
@@ -161,16 +164,40 @@ impl File {
         let id = find(schema, &fields.id);
         let metadata: Vec<Source> =
             fields.metadata.iter().map(|field| find(schema, field)).collect();
-        let text = find(schema, &fields.text);
+        let conversation = fields.conversation.as_ref().map(|shape| {
+            (shape.clone(), shape.paths().iter().map(|field| find(schema, field)).collect())
+        });
+        let text = match &conversation {
+            None => find(schema, &fields.text),
+            Some(_) => Source::Nowhere,
+        };
         // Types that Arrow does not know must not stop a file whose wanted columns are all strings.
         let any_other = std::iter::once(&id)
             .chain(&metadata)
+            .chain(conversation.iter().flat_map(|(_, parts): &(_, Vec<Source>)| parts))
             .any(|source| matches!(source, Source::Other { .. }));
         let options = ArrowReaderOptions::new();
         let arrow = any_other
             .then(|| guarded(|| ArrowReaderMetadata::try_new(footer.clone(), options)))
             .flatten();
-        Self { footer, arrow, text, id, metadata }
+        Self { footer, arrow, text, id, metadata, conversation }
+    }
+
+    /// The fields of conversations.
+    fn parts(&self) -> &[Source] {
+        self.conversation.as_ref().map_or(&[], |(_, parts)| parts)
+    }
+
+    /// Why no row can be a document, whatever stands in it.
+    fn hopeless(&self) -> Option<Reason> {
+        match (&self.conversation, &self.text) {
+            (Some((_, parts)), _) => {
+                parts.iter().all(|part| *part == Source::Nowhere).then_some(reasons::MISSING_TEXT)
+            }
+            (None, Source::Nowhere) => Some(reasons::MISSING_TEXT),
+            (None, Source::Other { .. }) => Some(reasons::TEXT_NOT_STRING),
+            (None, Source::Strings { .. }) => None,
+        }
     }
 }
 
@@ -245,10 +272,9 @@ impl Group {
         row: u64,
     ) -> Result<Self, ReadError> {
         let footer = file.footer.row_group(index);
-        let state = match &file.text {
-            Source::Nowhere => State::Same(reasons::MISSING_TEXT),
-            Source::Other { .. } => State::Same(reasons::TEXT_NOT_STRING),
-            Source::Strings { .. } => {
+        let state = match file.hopeless() {
+            Some(reason) => State::Same(reason),
+            None => {
                 let chunks = Chunks::read(store, piece, file, footer)?;
                 match guarded(|| Columns::open(file, index, &chunks)) {
                     Some(columns) => State::Decoding { columns, block: Block::default(), taken: 0 },
@@ -321,6 +347,7 @@ impl Chunks {
         let mut leaves: Vec<usize> = [&file.text, &file.id]
             .into_iter()
             .chain(&file.metadata)
+            .chain(file.parts())
             .flat_map(|source| match source {
                 Source::Nowhere => Vec::new(),
                 Source::Strings { leaf, .. } => vec![*leaf],
@@ -377,6 +404,7 @@ struct Columns {
     text: Column,
     id: Column,
     metadata: Vec<Column>,
+    conversation: Option<(Shape, Vec<Column>)>,
 }
 
 enum Column {
@@ -390,23 +418,44 @@ enum Column {
     Other {
         reader: Box<ParquetRecordBatchReader>,
         path: Vec<String>,
+        /// Whether values are wanted as JSON.
+        json: bool,
     },
 }
 
 impl Columns {
     fn open(file: &File, group: usize, chunks: &Chunks) -> ParquetResult<Self> {
-        let open = |source: &Source| Column::open(file, group, chunks, source);
+        let open = |source: &Source| Column::open(file, group, chunks, source, false);
+        let part = |source: &Source| Column::open(file, group, chunks, source, true);
+        let conversation = match &file.conversation {
+            Some((shape, parts)) => {
+                Some((shape.clone(), parts.iter().map(part).collect::<ParquetResult<Vec<_>>>()?))
+            }
+            None => None,
+        };
         Ok(Self {
             text: open(&file.text)?,
             id: open(&file.id)?,
             metadata: file.metadata.iter().map(open).collect::<ParquetResult<_>>()?,
+            conversation,
         })
     }
 
     fn decode(&mut self, rows: usize) -> ParquetResult<Block> {
         let metadata = self.metadata.iter_mut().map(|column| column.decode(rows));
+        let conversation = match &mut self.conversation {
+            Some((shape, parts)) => Some((
+                shape.clone(),
+                parts
+                    .iter_mut()
+                    .map(|column| column.decode(rows))
+                    .collect::<ParquetResult<Vec<_>>>()?,
+            )),
+            None => None,
+        };
         Ok(Block {
             rows,
+            conversation,
             metadata: metadata.collect::<ParquetResult<_>>()?,
             text: self.text.decode(rows)?,
             id: self.id.decode(rows)?,
@@ -415,7 +464,13 @@ impl Columns {
 }
 
 impl Column {
-    fn open(file: &File, group: usize, chunks: &Chunks, source: &Source) -> ParquetResult<Self> {
+    fn open(
+        file: &File,
+        group: usize,
+        chunks: &Chunks,
+        source: &Source,
+        json: bool,
+    ) -> ParquetResult<Self> {
         let footer = file.footer.row_group(group);
         match (source, &file.arrow) {
             (Source::Strings { leaf, declared }, _) => {
@@ -440,7 +495,7 @@ impl Column {
                 .with_projection(ProjectionMask::leaves(schema, leaves.iter().copied()))
                 .with_batch_size(BLOCK_ROWS)
                 .build()?;
-                Ok(Self::Other { reader: Box::new(reader), path: path.clone() })
+                Ok(Self::Other { reader: Box::new(reader), path: path.clone(), json })
             }
             (Source::Other { .. }, None) => Err(ParquetError::General("unknown types".into())),
             (Source::Nowhere, _) => Ok(Self::Nowhere),
@@ -465,7 +520,7 @@ impl Column {
                     levels.iter().map(|level| if level == full { values.next() } else { None });
                 Ok(Values::Strings { values: spread.collect(), declared: *declared })
             }
-            Self::Other { reader, path } => {
+            Self::Other { reader, path, json } => {
                 let batch = reader
                     .next()
                     .transpose()?
@@ -473,7 +528,8 @@ impl Column {
                     .ok_or_else(|| ParquetError::EOF("a column is too short".into()))?;
                 let column = batch.column_by_name(&path[0]).cloned();
                 let column = column.ok_or_else(|| ParquetError::General("no column".into()))?;
-                Ok(Values::Shown(show(column, &path[1..], rows)?))
+                let values = if *json { show_json } else { show };
+                Ok(Values::Shown(values(column, &path[1..], rows)?))
             }
         }
     }
@@ -486,6 +542,7 @@ struct Block {
     text: Values,
     id: Values,
     metadata: Vec<Values>,
+    conversation: Option<(Shape, Vec<Values>)>,
 }
 
 #[derive(Default)]
@@ -527,16 +584,25 @@ impl Block {
         batch: &mut BatchBuilder,
         metadata: &mut Vec<Option<&'b str>>,
     ) -> Result<(), Reason> {
+        metadata.clear();
+        for values in &self.metadata {
+            metadata.push(values.get(row)?);
+        }
+        if let Some((shape, parts)) = &self.conversation {
+            let part = |values: &'b Values| {
+                let value = values.get(row)?;
+                let shown = matches!(values, Values::Shown(_));
+                Ok(value.map(|value| if shown { Given::Json(value) } else { Given::Text(value) }))
+            };
+            let parts: Vec<_> = parts.iter().map(part).collect::<Result<_, Reason>>()?;
+            return batch.conversation(position, (shape, &parts), self.id.get(row)?, metadata);
+        }
         let text = match &self.text {
             Values::Strings { values, .. } => values[row].as_ref(),
             Values::Null | Values::Shown(_) => None,
         };
         let text = text.ok_or(reasons::MISSING_TEXT)?.data();
         let text = std::str::from_utf8(text).map_err(|_| reasons::INVALID_UTF8)?;
-        metadata.clear();
-        for values in &self.metadata {
-            metadata.push(values.get(row)?);
-        }
         batch.document(position, text, self.id.get(row)?, metadata);
         Ok(())
     }
