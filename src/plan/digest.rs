@@ -119,7 +119,8 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
                     "documents": plan.documents,
                     "cuts": tokens,
                     "tokens": plan.tokens.as_ref().map(|tokens| json!([
-                        parts.tokenizer, tokens.end_of_document, tokens.validation_fraction, plan.seed
+                        parts.tokenizer, tokens.end_of_document, tokens.validation_fraction, plan.seed,
+                        tokens.form
                     ])),
                 }),
             },

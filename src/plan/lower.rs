@@ -19,6 +19,7 @@ use crate::ops::{BuildContext, Columns, Condition, OpError, Step, Target};
 use crate::read::split::{Split, SplitPlanner};
 use crate::read::{Format, ReadError};
 use crate::store::{Location, Store, is_url};
+use crate::tokens::encode::Form;
 
 /// Stored input bytes behind one part of a hash exchange of a large input. Parts are merged as
 /// streams, so that this bounds no memory: it keeps parts fewer than files.
@@ -101,6 +102,9 @@ pub fn check(pipeline: &Pipeline, assets: &Assets) -> Result<(), ConfigErrors> {
                 if let Err(error) = tokenizer.end_of_document(tokens.end_of_document.as_deref()) {
                     let span = tokens.spans.of("end_of_document");
                     errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
+                }
+                if let Err(error) = Form::resolve(tokens, &tokenizer) {
+                    errors.push(ConfigError::new(error.to_string(), tokens.spans.of(error.key)));
                 }
                 let length = tokens.sequence_length as usize;
                 if let Some(train) = &pipeline.train
@@ -379,6 +383,7 @@ fn plan_tokens(pipeline: &Pipeline, assets: &Assets) -> Result<Option<PlanTokens
         format: tokens.format,
         validation_fraction: tokens.validation_fraction,
         sequence_length: tokens.sequence_length,
+        form: Form::resolve(tokens, &tokenizer).map_err(|error| error.to_string())?,
     }))
 }
 

@@ -28,6 +28,7 @@ use crate::ops::{self, AnySettings, OpError};
 use crate::read::split::Split;
 use crate::read::{Fields, Piece};
 use crate::store::{Location, Store, StoreError};
+use crate::tokens::encode::Form;
 
 /// Splits in one file of the plan: what a task has to read to find its own.
 const SPLITS_A_FILE: usize = 1024;
@@ -178,6 +179,9 @@ pub struct PlanTokens {
     pub validation_fraction: f64,
     /// Tokens of one training sequence.
     pub sequence_length: u32,
+    /// What documents become.
+    #[serde(default)]
+    pub form: Form,
 }
 
 /// A step of the plan: tasks that do not need each other.

@@ -96,6 +96,12 @@ impl Tokenizer {
         self.vocab_size
     }
 
+    /// The id of the token `name`, written as the tokenizer's file writes it.
+    #[must_use]
+    pub fn token_id(&self, name: &str) -> Option<u32> {
+        self.ids.get(name).copied()
+    }
+
     /// The id of the token that ends a document: `name`, or the first usual one.
     ///
     /// # Errors

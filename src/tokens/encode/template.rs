@@ -10,6 +10,7 @@
 use std::fmt::Write as _;
 use std::io;
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 
@@ -44,8 +45,8 @@ impl Template {
     /// Compiles a template. `globals` are the variables that every rendering sees.
     pub(super) fn compile(source: &str, globals: Vec<(String, Value)>) -> Result<Self, Error> {
         let mut environment = Environment::new();
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+        environment.set_syntax(syntax);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
         environment.set_recursion_limit(RECURSION);
@@ -100,7 +101,7 @@ impl Template {
         let mut bytes = std::mem::take(out).into_bytes();
         bytes.clear();
         let mut capped = Capped(bytes);
-        self.environment.get_template(NAME)?.render_to_write(context, &mut capped)?;
+        self.environment.get_template(NAME)?.render_captured_to(context, &mut capped)?;
         *out = String::from_utf8(capped.0)
             .map_err(|_| Error::new(ErrorKind::WriteFailure, "the output is no UTF-8"))?;
         Ok(())
@@ -161,7 +162,12 @@ fn mark_generation(source: &str) -> (String, bool) {
 }
 
 /// Methods of Python's strings, lists and dicts.
-fn method(state: &State<'_, '_>, on: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+fn method(
+    state: &mut State<'_, '_>,
+    on: &Value,
+    name: &str,
+    args: &[Value],
+) -> Result<Value, Error> {
     if let (Some(text), "format" | "format_map") = (on.as_str(), name) {
         let message = format!("`{text}`.{name}() is not supported");
         return Err(Error::new(ErrorKind::UnknownMethod, message));
@@ -222,7 +228,9 @@ pub(super) fn value(json: &Json) -> Value {
         Json::Float(value) => Value::from(*value),
         Json::Text(text) => Value::from(text.as_str()),
         Json::List(values) => values.iter().map(value).collect(),
-        Json::Object(fields) => fields.iter().map(|(key, inner)| (key.as_str(), value(inner))).collect(),
+        Json::Object(fields) => {
+            fields.iter().map(|(key, inner)| (key.as_str(), value(inner))).collect()
+        }
     }
 }
 
