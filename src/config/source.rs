@@ -359,6 +359,10 @@ impl Source {
             }
         }
         let mut names: Vec<&str> = self.keep_fields.iter().flatten().map(KeptField::name).collect();
+        if names.contains(&conversation::COLUMN) && self.conversation.is_some() {
+            let what = "`keep_fields` keeps a field as `conversation`, which holds outlines";
+            wrong("keep_fields", what, "give it another `name`");
+        }
         names.sort_unstable();
         let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
         if let Some([name, _]) = twice {

@@ -146,3 +146,126 @@ fn jsons(array: &ArrayRef) -> Result<Vec<Json>, ArrowError> {
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        ArrayRef, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    };
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::{Field, Schema};
+    use arrow::ipc::writer::StreamWriter;
+    use parquet::arrow::ArrowWriter;
+
+    use super::super::decompress::testing::{fields, rows};
+    use super::super::{Format, Part};
+    use super::*;
+    use crate::conversation::Shape;
+
+    fn group(columns: Vec<(&str, ArrayRef)>) -> ArrayRef {
+        let field = |(name, column): (&str, ArrayRef)| {
+            (Arc::new(Field::new(name, column.data_type().clone(), true)), column)
+        };
+        Arc::new(StructArray::from(columns.into_iter().map(field).collect::<Vec<_>>()))
+    }
+
+    fn list(values: ArrayRef, lengths: &[usize]) -> ArrayRef {
+        let item = Arc::new(Field::new("item", values.data_type().clone(), true));
+        let offsets = OffsetBuffer::from_lengths(lengths.iter().copied());
+        Arc::new(ListArray::new(item, offsets, values, None))
+    }
+
+    fn text(values: &[Option<&str>]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    /// The same conversations from JSON Lines, Parquet and Arrow, whose groups have the fields of all
+    /// rows together.
+    #[test]
+    fn conversations_are_the_same_from_every_format() {
+        let once = "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":null,\
+             \"tool_calls\":[{\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1.0,\"n\":[7,8]}}}]},\
+             {\"role\":\"tool\",\"content\":\"r\"},{\"role\":\"assistant\",\"content\":\"a\"}],\
+             \"tools\":\"[{\\\"name\\\":\\\"f\\\"}]\"}\n\
+             {\"messages\":[{\"role\":\"assistant\",\"content\":\"é\"}]}\n{\"messages\":null}\n";
+        // Many rows, so that they come in several blocks.
+        const TIMES: usize = 300;
+        let lines = once.repeat(TIMES);
+        let repeat = |one: &[Option<&str>]| {
+            let all: Vec<_> = std::iter::repeat_n(one, TIMES).flatten().copied().collect();
+            text(&all)
+        };
+        let calls = 5 * TIMES;
+        let mut lengths = Vec::new();
+        for _ in 0..TIMES {
+            lengths.extend([0, 1, 0, 0, 0]);
+        }
+        let arguments = group(vec![
+            ("x", Arc::new(Float64Array::from(vec![1.0; TIMES]))),
+            ("n", list(Arc::new(Int64Array::from([7, 8].repeat(TIMES))), &vec![2; TIMES])),
+            ("never", text(&vec![None; TIMES])),
+        ]);
+        let call = group(vec![
+            ("id", text(&vec![Some("c"); TIMES])),
+            (
+                "function",
+                group(vec![("name", text(&vec![Some("f"); TIMES])), ("arguments", arguments)]),
+            ),
+        ]);
+        let made = list(call, &lengths);
+        let made = made.as_list::<i32>();
+        let none = (0..calls).map(|message| message % 5 == 1);
+        let made: ArrayRef = Arc::new(ListArray::new(
+            Arc::new(Field::new("item", made.value_type(), true)),
+            made.offsets().clone(),
+            made.values().clone(),
+            Some(none.collect::<Vec<bool>>().into()),
+        ));
+        let message = group(vec![
+            ("role", repeat(&["user", "assistant", "tool", "assistant", "assistant"].map(Some))),
+            ("content", repeat(&[Some("q"), None, Some("r"), Some("a"), Some("é")])),
+            ("tool_calls", made),
+        ]);
+        let messages = list(message, &[4, 1, 0].repeat(TIMES));
+        let tools = repeat(&[Some("[{\"name\":\"f\"}]"), None, None]);
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("messages", messages.data_type().clone(), true),
+            Field::new("tools", tools.data_type().clone(), true),
+        ]));
+        let batch = RecordBatch::try_new(schema.clone(), vec![messages, tools]).unwrap();
+        let mut parquet = ArrowWriter::try_new(Vec::new(), schema.clone(), None).unwrap();
+        parquet.write(&batch).unwrap();
+        let parquet = parquet.into_inner().unwrap();
+        let mut stream = StreamWriter::try_new(Vec::new(), &schema).unwrap();
+        stream.write(&batch).unwrap();
+        let stream = stream.into_inner().unwrap();
+
+        let mut fields = fields("messages", &[]);
+        fields.conversation = Some(Shape {
+            messages: Some("messages".to_owned()),
+            tools: Some("tools".to_owned()),
+            ..Shape::default()
+        });
+        let texts = |format, bytes: &[u8]| -> Vec<Result<String, &'static str>> {
+            rows(format, &fields, bytes, Part::Whole).into_iter().map(|row| row.text).collect()
+        };
+        let expected = texts(Format::Jsonl, lines.as_bytes());
+        assert_eq!(expected.len(), 3 * TIMES);
+        let first = "\
+⟦tool definition⟧ {\"name\": \"f\"}
+⟦user⟧ q
+⟦assistant⟧
+⟦call⟧ f
+⟦call id⟧ c
+⟦arguments⟧ {\"x\": 1.0, \"n\": [7, 8]}
+⟦tool⟧ r
+⟦assistant⟧ a";
+        assert_eq!(expected[0].as_deref(), Ok(first));
+        assert_eq!(expected[1].as_deref(), Ok("⟦assistant⟧ é"));
+        assert_eq!(expected[2].as_deref(), Err(&"conversation-empty"));
+        assert_eq!(texts(Format::Parquet, &parquet), expected);
+        assert_eq!(texts(Format::Arrow, &stream), expected);
+    }
+}

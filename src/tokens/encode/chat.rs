@@ -17,7 +17,7 @@ use super::pieces::{Ids, Special, Specials};
 use super::template::{self, LEARN, LEARN_END, Template};
 use super::{ChatForm, EncodeError};
 use crate::config::tokens::LossOn;
-use crate::conversation::{Arguments, Content, Conversation, Json, Message, Role};
+use crate::conversation::{Arguments, Call, Content, Conversation, Json, Message, Role};
 use crate::document::Reason;
 use crate::tokens::tokenizer::{Tokenizer, TokenizerError};
 
@@ -47,6 +47,9 @@ pub(super) struct ChatEncoder {
 struct Turns {
     /// What the generation prompt adds, whole and up to its last control token.
     headers: Vec<String>,
+    /// What stands between a question or a tool's result and the answer, headers included: templates
+    /// may have no header, or none there.
+    before: Vec<String>,
     /// What follows the last turn's text, up to its first control token.
     end: String,
 }
@@ -114,6 +117,13 @@ impl ChatEncoder {
         };
         self.specials.encode(tokenizer, &rendering.text, &learn, out)?;
         Ok(Ok(()))
+    }
+
+    /// What a conversation is rendered to.
+    #[cfg(test)]
+    pub(super) fn text_of(&self, transcript: &str, outline: &str) -> Result<String, Reason> {
+        let conversation = self.prepare(transcript, outline)?;
+        Ok(self.render(&conversation, false)?.text.replace(super::pieces::BREAK, ""))
     }
 
     /// Whether what was rendered ends with a turn that no control token ends.
@@ -209,6 +219,12 @@ impl ChatEncoder {
             let header = turns.headers.iter().find_map(|header| {
                 window.rfind(header.as_str()).map(|at| before + at + header.len())
             });
+            let header = header.or_else(|| {
+                turns
+                    .before
+                    .iter()
+                    .find_map(|tail| window.find(tail.as_str()).map(|at| before + at + tail.len()))
+            });
             let start = match header {
                 Some(start) => start,
                 // No header: from where the text begins, with the white space before it.
@@ -259,6 +275,27 @@ impl ChatEncoder {
         let header = with[common..].to_owned();
         let short = self.specials.last(&header).map(|token| header[..token.end].to_owned());
         let headers = [Some(header), short].into_iter().flatten().filter(|text| !text.is_empty());
+        // Templates without tools refuse the second one.
+        let mut called = said(Role::Assistant, "");
+        let name = "call".to_owned();
+        called.calls.push(Call {
+            id: None,
+            name,
+            arguments: Arguments::Json(Json::Object(vec![])),
+        });
+        let question = said(Role::User, "question\u{fdd5}");
+        let result = said(Role::Tool, "result\u{fdd5}");
+        let asked = [vec![question], vec![said(Role::User, "question"), called, result]];
+        let mut before = Vec::new();
+        for messages in asked {
+            let text = render(&messages, true).unwrap_or_default();
+            let Some((_, tail)) = text.rsplit_once('\u{fdd5}') else { continue };
+            let short = self.specials.last(tail).map(|token| tail[..token.end].to_owned());
+            before.extend([Some(tail.to_owned()), short].into_iter().flatten());
+        }
+        before.retain(|tail| !tail.is_empty());
+        before.sort_by_key(|tail| std::cmp::Reverse(tail.len()));
+        before.dedup();
         let answered = [said(Role::User, "question"), said(Role::Assistant, "answer\u{fdd5}")];
         let text = render(&answered, false)?;
         let unclear = || EncodeError::Probe("the answer is not in what it renders".to_owned());
@@ -267,7 +304,7 @@ impl ChatEncoder {
             Some(token) => &tail[..token.end],
             None => tail.trim_end(),
         };
-        Ok(Turns { headers: headers.collect(), end: end.to_owned() })
+        Ok(Turns { headers: headers.collect(), before, end: end.to_owned() })
     }
 }
 
