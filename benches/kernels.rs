@@ -43,6 +43,7 @@ fn batch() -> tamis::document::Batch {
     let file = file.to_owned();
     let size = store.entry(&file).unwrap().size;
     let fields = Fields {
+        conversation: None,
         text: "text".into(),
         id: "id".into(),
         metadata: vec!["url".into()],

@@ -11,6 +11,7 @@
 pub mod cli;
 pub mod cluster;
 pub mod config;
+pub mod conversation;
 pub mod document;
 pub mod exchange;
 pub mod exec;

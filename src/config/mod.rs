@@ -8,6 +8,7 @@
 pub mod bytes;
 pub mod corpus;
 pub mod diagnostic;
+mod forms;
 pub mod outcome;
 mod overrides;
 mod parse;

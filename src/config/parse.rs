@@ -17,7 +17,7 @@ use super::source::{Documents, Source};
 use super::stage::{Located, Spans, Stage, StageKeys};
 use super::tokens::{Tokens, check as check_tokens};
 use super::train::TrainConfig;
-use super::{ConfigError, ConfigErrors, Pipeline, SourceText, overrides, preset};
+use super::{ConfigError, ConfigErrors, Pipeline, SourceText, forms, overrides, preset};
 use crate::ops::{self, OPS};
 use crate::store::resolved;
 
@@ -108,6 +108,10 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
     let train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
     if let Some(tokens) = &mut tokens {
         tokens.value.tokenizer = resolved(base, &tokens.value.tokenizer);
+        if let Some(template) = tokens.value.chat.as_mut().and_then(|chat| chat.template.as_mut()) {
+            *template = resolved(base, template);
+        }
+        forms::check(tokens, &sources, &mut errors);
         let names: Vec<&str> = sources
             .iter()
             .filter_map(|(source, _)| source.as_ref().map(|source| source.name.as_str()))

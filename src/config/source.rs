@@ -7,6 +7,7 @@ use super::ConfigError;
 use super::bytes::ByteSize;
 pub use super::corpus::Corpus;
 use super::stage::Spans;
+use crate::conversation::{self, Shape};
 use crate::read::{Fields, Format, Layout, Quote};
 
 /// Files that records are read from.
@@ -36,6 +37,10 @@ pub struct Source {
     /// column: `{ name = "url", from = "metadata.url" }`; a name that `corpus` knows is read from
     /// where that corpus has it.
     pub keep_fields: Option<Vec<KeptField>>,
+    /// JSONL, Parquet, Arrow: the records are conversations. The field that holds the list of
+    /// messages, OpenAI's (`role`, `content`) or ShareGPT's (`from`, `value`), or a table that says
+    /// where each part stands. Tools are read from `tools` where the table does not say otherwise.
+    pub conversation: Option<Conversation>,
     /// CSV: what stands between fields, one character. A tab for files called `.tsv` or `.tab`, else
     /// that of comma, tab, semicolon and bar which stands most often in the first line.
     pub delimiter: Option<String>,
@@ -72,6 +77,58 @@ impl Paths {
         match self {
             Self::One(path) => std::slice::from_ref(path),
             Self::Many(paths) => paths,
+        }
+    }
+}
+
+/// Where a record's conversation stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected a field, or a table such as { prompt = \"…\", completion = \"…\" }"
+)]
+pub enum Conversation {
+    /// The field of the messages.
+    Messages(String),
+    /// The fields of its parts.
+    Parts(ConversationParts),
+}
+
+/// Fields of a conversation; dots lead into nested objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConversationParts {
+    /// The list of messages, or a string that holds it as JSON.
+    pub messages: Option<String>,
+    /// Definitions of the tools that may be called; `tools` where not given.
+    pub tools: Option<String>,
+    /// A system message.
+    pub system: Option<String>,
+    /// What is asked, in records without a list of messages: FLAN's `inputs`, Alpaca's `instruction`.
+    pub prompt: Option<String>,
+    /// What is put behind the prompt, where it is not empty: Alpaca's `input`.
+    pub input: Option<String>,
+    /// The answer: FLAN's `targets`, Alpaca's `output`.
+    pub completion: Option<String>,
+}
+
+impl Conversation {
+    /// Where the parts stand.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        let parts = match self {
+            Self::Messages(field) => {
+                ConversationParts { messages: Some(field.clone()), ..ConversationParts::default() }
+            }
+            Self::Parts(parts) => parts.clone(),
+        };
+        Shape {
+            messages: parts.messages,
+            tools: Some(parts.tools.unwrap_or_else(|| "tools".to_owned())),
+            system: parts.system,
+            prompt: parts.prompt,
+            input: parts.input,
+            completion: parts.completion,
         }
     }
 }
@@ -174,11 +231,15 @@ impl Source {
     /// Names of the metadata columns that the source keeps.
     #[must_use]
     pub fn kept(&self) -> Vec<&str> {
-        match (&self.keep_fields, self.corpus) {
+        let mut kept: Vec<&str> = match (&self.keep_fields, self.corpus) {
             (Some(fields), _) => fields.iter().map(KeptField::name).collect(),
             (None, Some(corpus)) => corpus.facts().keep.iter().map(|(name, _)| *name).collect(),
             (None, None) => vec!["url", "date"],
+        };
+        if self.conversation.is_some() {
+            kept.push(conversation::COLUMN);
         }
+        kept
     }
 
     /// What to take from each record, for these metadata columns.
@@ -202,8 +263,13 @@ impl Source {
             key.as_deref().or(fact).unwrap_or(usual).to_owned()
         };
         let tab = (self.format == FormatChoice::Tsv).then_some(b'\t');
+        let shape = self.conversation.as_ref().map(Conversation::shape);
+        // Of a conversation no other text is wanted, so that none is read.
+        let spoken = shape.as_ref().and_then(|shape| shape.paths().into_iter().next());
+        let text = own(&self.text_field, facts.map(|facts| facts.text), "text");
         Fields {
-            text: own(&self.text_field, facts.map(|facts| facts.text), "text"),
+            text: spoken.unwrap_or(text),
+            conversation: shape,
             id: own(&self.id_field, facts.map(|facts| facts.id), "id"),
             metadata: metadata.iter().map(place).collect(),
             layout: Layout {
@@ -222,7 +288,7 @@ impl Source {
 
     /// Reports keys that say nothing about files of this format, and values that no file can have.
     pub(super) fn check(&self, spans: &Spans, errors: &mut Vec<ConfigError>) {
-        use FormatChoice::{Auto, Csv, Html, Text, Tsv, Warc};
+        use FormatChoice::{Arrow, Auto, Csv, Html, Jsonl, Parquet, Text, Tsv, Warc};
         let csv = &[Auto, Csv, Tsv][..];
         let records = |format| !matches!(format, Text | Html);
         let archives = matches!(self.format, Auto | Warc);
@@ -235,6 +301,12 @@ impl Source {
             ("check_digests", self.check_digests.is_some(), archives, "web archives"),
             ("text_field", self.text_field.is_some(), records(self.format), "records with fields"),
             ("id_field", self.id_field.is_some(), records(self.format), "records with fields"),
+            (
+                "conversation",
+                self.conversation.is_some(),
+                matches!(self.format, Auto | Jsonl | Parquet | Arrow),
+                "JSONL, Parquet and Arrow",
+            ),
             ("corpus", self.corpus.is_some(), records(self.format), "records with fields"),
         ];
         let name = &self.name;
@@ -269,7 +341,28 @@ impl Source {
         if columns.is_some_and(<[String]>::is_empty) {
             wrong("columns", "`columns` names none", "name every column, in order");
         }
+        if let Some(conversation) = &self.conversation {
+            let shape = conversation.shape();
+            if self.text_field.is_some() {
+                let help = "take one of them out: the text of a conversation is its transcript";
+                wrong("text_field", "`text_field` and `conversation` are both given", help);
+            }
+            let help = "give `messages`, or `prompt` and `completion`";
+            match (&shape.messages, &shape.prompt, &shape.completion) {
+                (Some(_), None, None) if shape.input.is_none() => {}
+                (None, Some(_), Some(_)) => {}
+                (Some(_), ..) => {
+                    let what = "`conversation` has `messages` and the parts of a prompt";
+                    wrong("conversation", what, help);
+                }
+                _ => wrong("conversation", "`conversation` does not say who says what", help),
+            }
+        }
         let mut names: Vec<&str> = self.keep_fields.iter().flatten().map(KeptField::name).collect();
+        if names.contains(&conversation::COLUMN) && self.conversation.is_some() {
+            let what = "`keep_fields` keeps a field as `conversation`, which holds outlines";
+            wrong("keep_fields", what, "give it another `name`");
+        }
         names.sort_unstable();
         let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
         if let Some([name, _]) = twice {

@@ -1,6 +1,5 @@
 //! A plan made ready to run: ops built, models loaded, threads started, memory dealt out.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -12,7 +11,7 @@ use crate::ops::{BuildContext, Columns, Condition, Op, OpError};
 use crate::plan::{Plan, PlanStage};
 use crate::read::Selection;
 use crate::store::Store;
-use crate::tokens::tokenizer::Tokenizer;
+use crate::tokens::Encoder;
 
 /// How tasks run; nothing here changes a result.
 #[derive(Debug, Clone, Copy)]
@@ -70,8 +69,7 @@ pub(super) struct BuiltStage {
 
 /// The tokenizer, loaded.
 pub(super) struct BuiltTokens {
-    pub tokenizer: Arc<Tokenizer>,
-    pub end_of_document: u32,
+    pub encoder: Encoder,
 }
 
 /// A plan ready to run in this process.
@@ -130,8 +128,14 @@ impl Engine {
         let encodes = only.is_none_or(|phase| plan.phases[phase].kind.tokenizes());
         let tokens = match &plan.tokens {
             Some(tokens) if encodes => Some(BuiltTokens {
-                tokenizer: assets.tokenizer(&tokens.tokenizer)?,
-                end_of_document: tokens.end_of_document,
+                encoder: Encoder::new(
+                    assets.tokenizer(&tokens.tokenizer)?,
+                    &tokens.form,
+                    &tokens.layout,
+                    &plan.metadata,
+                    &plan.sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>(),
+                    plan.seed,
+                )?,
             }),
             _ => None,
         };

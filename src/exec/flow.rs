@@ -144,8 +144,14 @@ impl Flow<'_> {
             }
             FlowOutput::Final { .. } => {
                 if let Some(built) = &engine.tokens {
-                    tokens =
-                        Some(TokenBatch::encode(&built.tokenizer, built.end_of_document, &batch)?);
+                    let encoded = built.encoder.encode(self.split.source, &batch)?;
+                    for row in 0..batch.len() {
+                        if let Some(reason) = encoded.failure(row) {
+                            batch.verdicts[row] = Verdict::Failed { reason };
+                            count(&mut counters.failed, reason);
+                        }
+                    }
+                    tokens = Some(encoded);
                 }
                 for row in 0..batch.len() {
                     match batch.verdicts[row] {

@@ -38,6 +38,7 @@ use crate::read::ReadError;
 use crate::store::StoreError;
 use crate::tokens::TokensError;
 use crate::tokens::format::ShardError;
+use crate::tokens::encode::EncodeError;
 use crate::tokens::tokenizer::TokenizerError;
 
 /// Why a task or a run failed.
@@ -76,6 +77,9 @@ pub enum ExecError {
     /// The tokenizer failed.
     #[error("tokenizer: {0}")]
     Tokenizer(#[from] TokenizerError),
+    /// Documents could not be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
     /// Columns could not be built or written.
     #[error("columns: {0}")]
     Arrow(#[from] arrow::error::ArrowError),

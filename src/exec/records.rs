@@ -36,7 +36,8 @@ impl<'a> Records<'a> {
             split,
             store: Store::open_existing(&source.root)?.for_input(),
             builder: BatchBuilder::new(&source.name, plan.metadata.len(), batch_bytes, split.limit)
-                .with_selection(engine.selections[split.source as usize].clone()),
+                .with_selection(engine.selections[split.source as usize].clone())
+                .with_outlines(plan.outlines()),
             reader: None,
             next_piece: 0,
             read: 0,

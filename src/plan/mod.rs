@@ -23,6 +23,7 @@ use crate::config::outcome::{LedgerDetail, Rejected};
 use crate::config::source::Documents;
 use crate::config::stage::Action;
 use crate::config::tokens::Tokens;
+use crate::conversation;
 use crate::document::{DocumentId, SignalType};
 use crate::exchange::{self, Cuts};
 use crate::ops::{self, AnySettings, OpError};
@@ -31,6 +32,7 @@ use crate::read::{Fields, Format, Piece};
 use crate::store::{Location, Store, StoreError};
 use crate::tokens::cells::CellField;
 use crate::tokens::count::Cells;
+use crate::tokens::encode::Form;
 use crate::tokens::format::ShardLayout;
 use crate::tokens::mixture::{Mix, MixtureError};
 use crate::tokens::record::Slices;
@@ -74,6 +76,15 @@ pub struct Plan {
     pub splits: u32,
     /// Phases, in order.
     pub phases: Vec<Phase>,
+}
+
+impl Plan {
+    /// The metadata column of the outlines of conversations, where any source has such.
+    #[must_use]
+    pub fn outlines(&self) -> Option<usize> {
+        let any = self.sources.iter().any(|source| source.fields.conversation.is_some());
+        any.then(|| self.metadata.iter().position(|field| field == conversation::COLUMN))?
+    }
 }
 
 /// A sample of documents, drawn by their ids.
@@ -191,6 +202,9 @@ pub struct PlanTokens {
     pub layout: ShardLayout,
     /// Tokens of one training sequence.
     pub sequence_length: u32,
+    /// What documents become.
+    #[serde(default)]
+    pub form: Form,
     /// Tokens of a shard.
     pub shard_tokens: u64,
     /// Slices of each cell's order.

@@ -10,11 +10,14 @@ use crate::ops::{Columns, Expression, find};
 /// order, as long as they and their `when` name kept fields only. Stages for other sources do not
 /// count.
 ///
-/// None where every text is wanted anyway: with `ledger = "full"`, and with `rejected = "all"`.
+/// None where every text is wanted anyway: with `ledger = "full"`, with `rejected = "all"`, and for
+/// conversations.
 #[must_use]
 pub(crate) fn stages(plan: &Plan, source: u32) -> Vec<usize> {
     let mut pushed = Vec::new();
-    if plan.ledger == LedgerDetail::Full || plan.rejected == Rejected::All {
+    // The text of a conversation is made of other fields.
+    let conversation = plan.sources[source as usize].fields.conversation.is_some();
+    if conversation || plan.ledger == LedgerDetail::Full || plan.rejected == Rejected::All {
         return pushed;
     }
     for &index in &plan.order {

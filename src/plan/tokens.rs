@@ -1,17 +1,16 @@
 //! `[tokens]` in a plan: the tokenizer looked at, cells resolved, phases behind the last flow.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::{PhaseKind, Plan, PlanTokens};
 use crate::config::diagnostic::ConfigError;
 use crate::config::tokens::{Packing, ShardFormat, Shuffle, Tokens};
 use crate::config::{Pipeline, stage::Located};
-use crate::model::{AssetError, Assets, asset_hash, tokenizer_hash};
+use crate::model::{AssetError, Assets, tokenizer_hash};
 use crate::ops::Columns;
 use crate::store::is_url;
 use crate::tokens::cells::CellField;
+use crate::tokens::encode::Form;
 use crate::tokens::format::{self, ShardLayout};
 use crate::tokens::record::Slices;
 
@@ -49,6 +48,9 @@ pub(super) fn check(
     if let Err(error) = tokenizer.end_of_document(tokens.end_of_document.as_deref()) {
         let span = spans.of("end_of_document");
         errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
+    }
+    if let Err(error) = Form::resolve(tokens, &tokenizer) {
+        errors.push(ConfigError::new(error.to_string(), spans.of(error.key)));
     }
     let layout = layout(tokens, tokenizer.vocab_size(), 0);
     let shard_tokens = tokens.tokens_a_shard(layout.width.bytes() as u64);
@@ -105,13 +107,14 @@ pub(super) fn plan(
     Ok(PlanTokens {
         tokenizer_hash: tokenizer_hash(&tokens.tokenizer)?,
         tokenizer: path,
+        form: Form::resolve(tokens, &tokenizer).unwrap_or_default(),
         vocab_size,
         end_of_document,
         layout,
         sequence_length: tokens.sequence_length,
         shard_tokens,
         slices: Slices::at_least((shards * SLICES_A_SHARD).max(FEWEST_SLICES)),
-        // `check` has been asked before.
+        // `check` has been asked before, for these and for the form.
         cells: fields(tokens, columns).unwrap_or_default(),
         recipe: String::new(),
         config: tokens.clone(),
@@ -142,14 +145,10 @@ pub(super) fn recipe(tokens: &PlanTokens) -> Value {
     let mut config = serde_json::to_value(&tokens.config).unwrap_or_default();
     if let Some(config) = config.as_object_mut() {
         config.remove("tokenizer");
-        if let Some(chat) = config.get_mut("chat").and_then(Value::as_object_mut) {
-            let path = chat.remove("template");
-            let path = path.as_ref().and_then(Value::as_str);
-            let hash = path.and_then(|path| asset_hash(Path::new(path)).ok());
-            chat.insert("template".to_owned(), json!(hash));
-        }
+        // The template itself stands in the form.
+        config.remove("chat");
     }
-    json!([tokens.tokenizer_hash, config])
+    json!([tokens.tokenizer_hash, config, tokens.form])
 }
 
 /// The phases behind the one that writes documents, which is the phase `from`.

@@ -24,7 +24,7 @@ use arrow::ipc::convert::try_fb_to_schema;
 use arrow::ipc::reader::{read_dictionary, read_record_batch};
 use arrow::ipc::{MessageHeader, root_as_message};
 
-use self::columns::{Block, Columns, Source};
+use self::columns::{Block, Columns};
 pub use self::frames::record_batches;
 use self::frames::{Frames, Head, Next, is_known};
 use super::decompress::{changed, check_size, owns_whole};
@@ -146,7 +146,7 @@ impl ArrowReader {
                 Ok(frames.skip(head.body)?.map(|()| None))
             }
             (MessageHeader::DictionaryBatch, Some(columns)) => {
-                if !columns.dictionaries || !matches!(columns.text, Source::Strings { .. }) {
+                if !columns.dictionaries || columns.hopeless().is_some() {
                     return Ok(frames.skip(head.body)?.map(|()| None));
                 }
                 let Some(batch) = message.header_as_dictionary_batch() else {
@@ -189,12 +189,7 @@ impl ArrowReader {
                 });
                 let Some((batch, rows)) = rows.flatten() else { return Ok(Err(reasons::CORRUPT)) };
                 let end = self.row.saturating_add(rows);
-                let same = match &columns.text {
-                    Source::Nowhere => Some(reasons::MISSING_TEXT),
-                    Source::Other { .. } => Some(reasons::TEXT_NOT_STRING),
-                    Source::Strings { .. } => None,
-                };
-                if let Some(reason) = same {
+                if let Some(reason) = columns.hopeless() {
                     let passed = frames.skip(head.body)?;
                     return Ok(passed.map(|()| Some(State::Same { end, reason })));
                 }

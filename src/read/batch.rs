@@ -6,6 +6,7 @@ use arrow::array::StringBuilder;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Selection, reasons};
+use crate::conversation::{Given, Shape};
 use crate::document::{Batch, DocumentId, MAX_DOCUMENT_BYTES, Position, Reason, Verdict};
 use crate::text::Analysis;
 
@@ -29,6 +30,8 @@ pub struct BatchBuilder {
     texts: StringBuilder,
     text_bytes: usize,
     metadata: Vec<StringBuilder>,
+    /// The metadata column that outlines of conversations go to.
+    outlines: Option<usize>,
     verdicts: Vec<Verdict>,
     chars_in: Vec<Option<u64>>,
     hash_in: Vec<u64>,
@@ -53,6 +56,7 @@ impl BatchBuilder {
             texts: StringBuilder::new(),
             text_bytes: 0,
             metadata: (0..metadata).map(|_| StringBuilder::new()).collect(),
+            outlines: None,
             verdicts: Vec::new(),
             chars_in: Vec::new(),
             hash_in: Vec::new(),
@@ -76,6 +80,14 @@ impl BatchBuilder {
     #[must_use]
     pub fn id(&self, position: Position) -> DocumentId {
         DocumentId::new(&self.source, &self.file, position)
+    }
+
+    /// Says which metadata column outlines of conversations go to. Nothing that a record holds gets
+    /// there.
+    #[must_use]
+    pub fn with_outlines(mut self, column: Option<usize>) -> Self {
+        self.outlines = column;
+        self
     }
 
     /// Says which file the next records come from: its index in the split and its path.
@@ -106,6 +118,33 @@ impl BatchBuilder {
         source_id: Option<&str>,
         metadata: &[Option<&str>],
     ) {
+        self.add(position, text, source_id, metadata, None);
+    }
+
+    /// Adds a conversation: `parts` are the fields of `shape`.
+    ///
+    /// # Errors
+    /// With the reason that the record is none; nothing is added then.
+    pub fn conversation(
+        &mut self,
+        position: Position,
+        (shape, parts): (&Shape, &[Option<Given<'_>>]),
+        source_id: Option<&str>,
+        metadata: &[Option<&str>],
+    ) -> Result<(), Reason> {
+        let (transcript, outline) = shape.read(parts)?.write();
+        self.add(position, &transcript, source_id, metadata, Some(&outline));
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        position: Position,
+        text: &str,
+        source_id: Option<&str>,
+        metadata: &[Option<&str>],
+        outline: Option<&str>,
+    ) {
         if text.len() > MAX_DOCUMENT_BYTES {
             self.failed(position, reasons::TOO_LARGE);
             return;
@@ -115,7 +154,9 @@ impl BatchBuilder {
         self.text_bytes += text.len();
         self.source_ids.append_option(source_id);
         for (index, column) in self.metadata.iter_mut().enumerate() {
-            column.append_option(metadata.get(index).copied().flatten());
+            let outlines = self.outlines == Some(index);
+            let value = if outlines { outline } else { metadata.get(index).copied().flatten() };
+            column.append_option(value);
         }
         self.chars_in.push(Some(text.chars().count() as u64));
         self.hash_in.push(xxh3_64(text.as_bytes()));

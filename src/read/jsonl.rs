@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use super::decompress::check_size;
 use super::lines::{CHUNK_BYTES, Line, Lines, is_blank};
 use super::{BatchBuilder, Fields, Piece, ReadError, RecordReader, reasons};
+use crate::conversation::{Given, Shape};
 use crate::document::{Position, Reason};
 use crate::store::Store;
 
@@ -66,6 +67,8 @@ struct Parser {
     text: usize,
     id: usize,
     metadata: Vec<usize>,
+    /// The shape of conversations and its fields, where these are wanted in place of a text.
+    conversation: Option<(Shape, Vec<usize>)>,
     // The rest is kept between records for its memory only.
     found: Vec<Option<Found<'static>>>,
     values: Vec<Option<&'static str>>,
@@ -106,6 +109,10 @@ impl Parser {
         let text = number(fields.text.as_str());
         let id = number(fields.id.as_str());
         let metadata = fields.metadata.iter().map(|field| number(field)).collect();
+        let shape = fields.conversation.as_ref().map(|shape| (shape, shape.paths()));
+        let conversation = shape.as_ref().map(|(shape, paths)| {
+            ((*shape).clone(), paths.iter().map(|path| number(path)).collect())
+        });
         let mut wanted = Level::default();
         for (field, path) in paths.iter().enumerate() {
             wanted.add(path, field);
@@ -115,6 +122,7 @@ impl Parser {
             text,
             id,
             metadata,
+            conversation,
             found: Vec::new(),
             values: Vec::new(),
             row: Vec::new(),
@@ -145,7 +153,9 @@ impl Parser {
             .and_then(|()| json.end())
             .map_err(|_| reasons::MALFORMED_JSON)?;
 
+        let spoken = self.conversation.is_some();
         match found[self.text].map(|text| text.json) {
+            _ if spoken => {}
             None | Some("null") => return Err(reasons::MISSING_TEXT),
             Some(json) if !json.starts_with('"') => return Err(reasons::TEXT_NOT_STRING),
             Some(_) => {}
@@ -163,7 +173,20 @@ impl Parser {
             .and(values[self.id]);
         let mut row = recycle(std::mem::take(&mut self.row));
         row.extend(self.metadata.iter().map(|&field| values[field]));
-        batch.document(position, values[self.text].unwrap_or_default(), id, &row);
+        if let Some((shape, places)) = &self.conversation {
+            let part = |&place: &usize| {
+                let json = found[place]?.json;
+                Some(if json.starts_with('"') {
+                    Given::Text(values[place].unwrap_or_default())
+                } else {
+                    Given::Json(json)
+                })
+            };
+            let parts: Vec<_> = places.iter().map(part).collect();
+            batch.conversation(position, (shape, &parts), id, &row)?;
+        } else {
+            batch.document(position, values[self.text].unwrap_or_default(), id, &row);
+        }
         self.found = recycle(found);
         self.values = recycle(values);
         self.row = recycle(row);

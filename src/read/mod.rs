@@ -34,6 +34,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::conversation::{self, Shape};
 use crate::document::Reason;
 use crate::store::{Store, StoreError};
 
@@ -48,7 +49,7 @@ pub use selection::Selection;
 
 /// Reasons a record is `failed` with.
 pub mod reasons {
-    use super::Reason;
+    use super::{Reason, conversation};
 
     /// The line is not JSON, or not a JSON object.
     pub const MALFORMED_JSON: Reason = Reason::new("malformed-json");
@@ -121,6 +122,11 @@ pub mod reasons {
         MEMBER_BOMB,
         BODY_BOMB,
         LARGE_BODY,
+        conversation::reasons::MALFORMED,
+        conversation::reasons::EMPTY,
+        conversation::reasons::ROLE,
+        conversation::reasons::NOT_TEXT,
+        conversation::reasons::EDITED,
     ];
 }
 
@@ -176,6 +182,9 @@ pub struct Fields {
     /// How the files are laid out.
     #[serde(default, skip_serializing_if = "Layout::is_default")]
     pub layout: Layout,
+    /// Where conversations stand; then there is no `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<Shape>,
 }
 
 /// What ends a task that reads.
@@ -192,6 +201,15 @@ pub enum ReadError {
     /// The storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Conversations are wanted of a file that cannot hold any.
+    #[error(
+        "`{file}`: `conversation` reads JSONL, Parquet and Arrow files; give the source a `path` \
+         that matches only those"
+    )]
+    NoConversations {
+        /// Path below the source's root.
+        file: String,
+    },
     /// The file changed since the plan was made.
     #[error("`{file}` changed while it was read: {detail}; run again to plan anew")]
     Changed {
@@ -239,6 +257,11 @@ pub fn open(
     fields: &Fields,
     piece: &Piece,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
+    if fields.conversation.is_some()
+        && !matches!(format, Format::Jsonl | Format::Parquet | Format::Arrow)
+    {
+        return Err(ReadError::NoConversations { file: piece.file.clone() });
+    }
     Ok(match format {
         Format::Jsonl => Box::new(jsonl::JsonlReader::open(store, fields, piece)?),
         Format::Parquet => Box::new(parquet::ParquetReader::open(store, fields, piece)?),

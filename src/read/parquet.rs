@@ -39,6 +39,7 @@ pub use self::guard::silence_caught_panics;
 pub(crate) use self::guard::{caught, guarded};
 use super::decompress::{changed, check_size, owns_whole};
 use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, Selection, reasons};
+use crate::conversation::{Given, Shape};
 use crate::document::{Position, Reason};
 use crate::store::Store;
 
@@ -70,6 +71,8 @@ struct File {
     text: Source,
     id: Source,
     metadata: Vec<Source>,
+    /// The shape of conversations and its fields, where these are wanted in place of a text.
+    conversation: Option<(Shape, Vec<Source>)>,
 }
 
 /// Where the values of a field come from.
@@ -164,16 +167,40 @@ impl File {
         let id = find(schema, &fields.id);
         let metadata: Vec<Source> =
             fields.metadata.iter().map(|field| find(schema, field)).collect();
-        let text = find(schema, &fields.text);
+        let conversation = fields.conversation.as_ref().map(|shape| {
+            (shape.clone(), shape.paths().iter().map(|field| find(schema, field)).collect())
+        });
+        let text = match &conversation {
+            None => find(schema, &fields.text),
+            Some(_) => Source::Nowhere,
+        };
         // Types that Arrow does not know must not stop a file whose wanted columns are all strings.
         let any_other = std::iter::once(&id)
             .chain(&metadata)
+            .chain(conversation.iter().flat_map(|(_, parts): &(_, Vec<Source>)| parts))
             .any(|source| matches!(source, Source::Other { .. }));
         let options = ArrowReaderOptions::new();
         let arrow = any_other
             .then(|| guarded(|| ArrowReaderMetadata::try_new(footer.clone(), options)))
             .flatten();
-        Self { footer, arrow, text, id, metadata }
+        Self { footer, arrow, text, id, metadata, conversation }
+    }
+
+    /// The fields of conversations.
+    fn parts(&self) -> &[Source] {
+        self.conversation.as_ref().map_or(&[], |(_, parts)| parts)
+    }
+
+    /// Why no row can be a document, whatever stands in it.
+    fn hopeless(&self) -> Option<Reason> {
+        match (&self.conversation, &self.text) {
+            (Some((_, parts)), _) => {
+                parts.iter().all(|part| *part == Source::Nowhere).then_some(reasons::MISSING_TEXT)
+            }
+            (None, Source::Nowhere) => Some(reasons::MISSING_TEXT),
+            (None, Source::Other { .. }) => Some(reasons::TEXT_NOT_STRING),
+            (None, Source::Strings { .. }) => None,
+        }
     }
 }
 
@@ -261,11 +288,10 @@ impl Group {
     /// Opens a row group whose first row is `row`; `all` where every text is wanted.
     fn open(from: Origin<'_>, row: u64, all: bool) -> Result<Self, ReadError> {
         let file = from.file;
-        let state = match &file.text {
-            Source::Nowhere => State::Same(reasons::MISSING_TEXT),
-            Source::Other { .. } => State::Same(reasons::TEXT_NOT_STRING),
-            Source::Strings { .. } => {
-                let fields = [&file.id].into_iter().chain(&file.metadata);
+        let state = match file.hopeless() {
+            Some(reason) => State::Same(reason),
+            None => {
+                let fields = [&file.id].into_iter().chain(&file.metadata).chain(file.parts());
                 let chunks = Chunks::read(from, fields.chain(all.then_some(&file.text)))?;
                 match guarded(|| Columns::open(from, &chunks, all)) {
                     Some(columns) => {
@@ -397,6 +423,7 @@ struct Block {
     text: Values,
     id: Values,
     metadata: Vec<Values>,
+    conversation: Option<(Shape, Vec<Values>)>,
     /// Whose text is wanted; all where `None`.
     wanted: Option<Vec<bool>>,
 }
@@ -409,6 +436,19 @@ impl Block {
         batch: &mut BatchBuilder,
         metadata: &mut Vec<Option<&'b str>>,
     ) -> Result<(), Reason> {
+        if let Some((shape, parts)) = &self.conversation {
+            metadata.clear();
+            for values in &self.metadata {
+                metadata.push(values.get(row)?);
+            }
+            let part = |values: &'b Values| {
+                let value = values.get(row)?;
+                let shown = matches!(values, Values::Shown(_));
+                Ok(value.map(|value| if shown { Given::Json(value) } else { Given::Text(value) }))
+            };
+            let parts: Vec<_> = parts.iter().map(part).collect::<Result<_, Reason>>()?;
+            return batch.conversation(position, (shape, &parts), self.id.get(row)?, metadata);
+        }
         let wanted = self.wanted.as_ref().is_none_or(|wanted| wanted[row]);
         let text = if wanted { Some(self.text(row)?) } else { None };
         metadata.clear();

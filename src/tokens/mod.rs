@@ -11,6 +11,7 @@ pub mod count;
 pub mod cut;
 pub mod dataset;
 pub(crate) mod deal;
+pub mod encode;
 pub mod format;
 pub mod mixture;
 mod pack;
@@ -20,74 +21,15 @@ pub mod shard;
 pub(crate) mod sink;
 pub mod tokenizer;
 
-use tokenizers::pipeline::PipelineToken;
-
 use self::count::{Cells, SliceTable};
-use self::format::{ShardError, Width};
+pub use self::encode::{Encoder, TokenBatch};
+use self::format::ShardError;
 use self::mixture::MixtureError;
-use self::tokenizer::{Tokenizer, TokenizerError};
-use crate::document::{Batch, DocumentId};
+use crate::document::DocumentId;
 use crate::exec::ExecError;
 use crate::exec::engine::Engine;
 use crate::exec::manifest::Output;
 use crate::store::StoreError;
-
-/// The tokens of a batch's kept documents, as the bytes that shards hold.
-pub struct TokenBatch {
-    bytes: Vec<u8>,
-    /// End of each row's bytes.
-    ends: Vec<usize>,
-    width: Width,
-}
-
-impl TokenBatch {
-    /// Encodes the kept documents of a batch, each with `end_of_document` behind it.
-    ///
-    /// # Errors
-    /// When a text cannot be expressed in the tokenizer's vocabulary.
-    pub fn encode(
-        tokenizer: &Tokenizer,
-        end_of_document: u32,
-        batch: &Batch,
-    ) -> Result<Self, TokenizerError> {
-        let width = Width::of(tokenizer.vocab_size());
-        let mut encoded = Self {
-            bytes: Vec::with_capacity(batch.text_bytes() / 2),
-            ends: Vec::with_capacity(batch.len()),
-            width,
-        };
-        let mut ids: Vec<PipelineToken> = Vec::new();
-        for row in 0..batch.len() {
-            if batch.verdicts[row].is_kept() {
-                ids.clear();
-                tokenizer.encode_into(batch.text(row), &mut ids)?;
-                ids.push(end_of_document.into());
-                width.append(PipelineToken::cast_slice(&ids), &mut encoded.bytes);
-            }
-            encoded.ends.push(encoded.bytes.len());
-        }
-        Ok(encoded)
-    }
-
-    /// The bytes of a row's tokens.
-    #[must_use]
-    pub fn bytes(&self, row: usize) -> &[u8] {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.bytes[start..self.ends[row]]
-    }
-
-    /// For each of a row's tokens, 1 where it is learnt and 0 where not; all are where `None`.
-    #[must_use]
-    pub fn loss(&self, _row: usize) -> Option<&[u8]> {
-        None
-    }
-
-    /// The number of a row's tokens, its end-of-document token included.
-    #[must_use]
-    pub fn count(&self, row: usize) -> u32 {
-        u32::try_from(self.bytes(row).len() / self.width.bytes()).unwrap_or(u32::MAX)
-    }
-}
 
 /// The tables that the tasks behind the count read.
 fn counted(engine: &Engine, slices: Option<&str>) -> Result<(Cells, SliceTable), ExecError> {

@@ -9,8 +9,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use super::super::values::show;
+use super::super::values::{show, show_json};
 use super::super::{BatchBuilder, Fields, reasons};
+use crate::conversation::{Given, Shape};
 use crate::document::{Position, Reason};
 
 /// What is wanted of the batches of a file.
@@ -25,6 +26,8 @@ pub(super) struct Columns {
     pub(super) text: Source,
     id: Source,
     metadata: Vec<Source>,
+    /// The shape of conversations and its fields, where these are wanted in place of a text.
+    conversation: Option<(Shape, Vec<Source>)>,
 }
 
 /// Where the values of a field come from.
@@ -47,7 +50,9 @@ pub(super) enum Source {
 impl Columns {
     pub(super) fn new(schema: &Schema, fields: &Fields) -> Self {
         let mut roots = Vec::new();
-        let wanted = [&fields.text, &fields.id].into_iter().chain(&fields.metadata);
+        let shape = fields.conversation.as_ref();
+        let parts = shape.map(Shape::paths).unwrap_or_default();
+        let wanted = [&fields.text, &fields.id].into_iter().chain(&fields.metadata).chain(&parts);
         let mut sources: Vec<Source> =
             wanted.map(|field| find(schema, field, &mut roots)).collect();
         let mut sorted = roots.clone();
@@ -59,6 +64,7 @@ impl Columns {
             }
         }
         let as_bytes: Vec<FieldRef> = schema.fields().iter().map(in_bytes).collect();
+        let parts = sources.split_off(2 + fields.metadata.len());
         let metadata = sources.split_off(2);
         let id = sources.pop().unwrap_or(Source::Nowhere);
         let text = sources.pop().unwrap_or(Source::Nowhere);
@@ -69,13 +75,35 @@ impl Columns {
             text,
             id,
             metadata,
+            conversation: shape.map(|shape| (shape.clone(), parts)),
+        }
+    }
+
+    /// Why no row can be a document, whatever stands in it.
+    pub(super) fn hopeless(&self) -> Option<Reason> {
+        match (&self.conversation, &self.text) {
+            (Some((_, parts)), _) => {
+                parts.iter().all(|part| *part == Source::Nowhere).then_some(reasons::MISSING_TEXT)
+            }
+            (None, Source::Nowhere) => Some(reasons::MISSING_TEXT),
+            (None, Source::Other { .. }) => Some(reasons::TEXT_NOT_STRING),
+            (None, Source::Strings { .. }) => None,
         }
     }
 
     /// Some decoded rows, ready to be handed over.
     pub(super) fn block(&self, batch: &RecordBatch) -> Result<Block, ArrowError> {
-        let values = |source: &Source| Values::new(source, batch);
+        let values = |source: &Source| Values::new(source, batch, false);
+        let part = |source: &Source| Values::new(source, batch, true);
+        let conversation = match &self.conversation {
+            Some((shape, parts)) => Some((
+                shape.clone(),
+                parts.iter().map(part).collect::<Result<Vec<_>, ArrowError>>()?,
+            )),
+            None => None,
+        };
         Ok(Block {
+            conversation,
             text: values(&self.text)?,
             id: values(&self.id)?,
             metadata: self.metadata.iter().map(values).collect::<Result<_, _>>()?,
@@ -190,6 +218,7 @@ pub(super) struct Block {
     text: Values,
     id: Values,
     metadata: Vec<Values>,
+    conversation: Option<(Shape, Vec<Values>)>,
 }
 
 #[derive(Default)]
@@ -216,7 +245,7 @@ enum Bytes {
 }
 
 impl Values {
-    fn new(source: &Source, batch: &RecordBatch) -> Result<Self, ArrowError> {
+    fn new(source: &Source, batch: &RecordBatch, json: bool) -> Result<Self, ArrowError> {
         match source {
             Source::Nowhere => Ok(Self::Null),
             Source::Strings { root, path, declared } => {
@@ -235,7 +264,8 @@ impl Values {
                     // What is not UTF-8 becomes null here.
                     column = cast(&column, declared)?;
                 }
-                Ok(Self::Shown(show(column, path, batch.num_rows())?))
+                let values = if json { show_json } else { show };
+                Ok(Self::Shown(values(column, path, batch.num_rows())?))
             }
         }
     }
@@ -294,12 +324,26 @@ impl Strings {
 
 impl Block {
     /// Hands a row over as a document.
-    pub(super) fn add(
-        &self,
+    pub(super) fn add<'b>(
+        &'b self,
         row: usize,
         position: Position,
         batch: &mut BatchBuilder,
     ) -> Result<(), Reason> {
+        if let Some((shape, parts)) = &self.conversation {
+            let part = |values: &'b Values| {
+                let value = values.get(row)?;
+                let shown = matches!(values, Values::Shown(_));
+                Ok(value.map(|value| if shown { Given::Json(value) } else { Given::Text(value) }))
+            };
+            let parts: Vec<_> = parts.iter().map(part).collect::<Result<_, Reason>>()?;
+            let metadata = self
+                .metadata
+                .iter()
+                .map(|values| values.get(row))
+                .collect::<Result<Vec<_>, _>>()?;
+            return batch.conversation(position, (shape, &parts), self.id.get(row)?, &metadata);
+        }
         let text = match &self.text {
             Values::Strings(strings) => strings.get(row).ok_or(reasons::MISSING_TEXT)?,
             Values::Null | Values::Shown(_) => return Err(reasons::MISSING_TEXT),

@@ -21,6 +21,7 @@ pub(in crate::read) fn fields(text: &str, metadata: &[&str]) -> Fields {
         id: "id".to_owned(),
         metadata: metadata.iter().map(|&field| field.to_owned()).collect(),
         layout: crate::read::Layout::default(),
+        conversation: None,
     }
 }
 

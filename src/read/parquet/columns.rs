@@ -10,8 +10,9 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::{BLOCK_ROWS, Block, Chunks, Origin, Source, guarded};
+use crate::conversation::Shape;
 use crate::document::Reason;
-use crate::read::values::show;
+use crate::read::values::{show, show_json};
 use crate::read::{BatchBuilder, ReadError, reasons};
 
 /// The wanted columns of a row group, being decoded.
@@ -22,6 +23,7 @@ pub(super) struct Columns {
     passed: usize,
     id: Column,
     metadata: Vec<Column>,
+    conversation: Option<(Shape, Vec<Column>)>,
 }
 
 enum Column {
@@ -35,14 +37,24 @@ enum Column {
     Other {
         reader: Box<ParquetRecordBatchReader>,
         path: Vec<String>,
+        /// Whether values are wanted as JSON.
+        json: bool,
     },
 }
 
 impl Columns {
     /// Opens the columns in `chunks`; the text's among them where `all`.
     pub(super) fn open(from: Origin<'_>, chunks: &Chunks, all: bool) -> ParquetResult<Self> {
-        let open = |source: &Source| Column::open(from, chunks, source);
+        let open = |source: &Source| Column::open(from, chunks, source, false);
+        let part = |source: &Source| Column::open(from, chunks, source, true);
+        let conversation = match &from.file.conversation {
+            Some((shape, parts)) => {
+                Some((shape.clone(), parts.iter().map(part).collect::<ParquetResult<_>>()?))
+            }
+            None => None,
+        };
         Ok(Self {
+            conversation,
             text: all.then(|| open(&from.file.text)).transpose()?,
             passed: 0,
             id: open(&from.file.id)?,
@@ -67,7 +79,7 @@ impl Columns {
         if self.text.is_none() {
             let source = &from.file.text;
             let chunks = Chunks::read(from, [source].into_iter())?;
-            self.text = guarded(|| Column::open(from, &chunks, source));
+            self.text = guarded(|| Column::open(from, &chunks, source, false));
         }
         let (Some(text), passed) = (&mut self.text, &mut self.passed) else { return Ok(None) };
         let wanted = block.wanted.as_deref();
@@ -83,8 +95,16 @@ impl Columns {
     /// The next rows without their texts.
     fn fields(&mut self, rows: usize) -> ParquetResult<Block> {
         let metadata = self.metadata.iter_mut().map(|column| column.decode(rows));
+        let conversation = match &mut self.conversation {
+            Some((shape, parts)) => {
+                let parts = parts.iter_mut().map(|column| column.decode(rows));
+                Some((shape.clone(), parts.collect::<ParquetResult<_>>()?))
+            }
+            None => None,
+        };
         Ok(Block {
             rows,
+            conversation,
             metadata: metadata.collect::<ParquetResult<_>>()?,
             id: self.id.decode(rows)?,
             ..Block::default()
@@ -93,7 +113,12 @@ impl Columns {
 }
 
 impl Column {
-    fn open(from: Origin<'_>, chunks: &Chunks, source: &Source) -> ParquetResult<Self> {
+    fn open(
+        from: Origin<'_>,
+        chunks: &Chunks,
+        source: &Source,
+        json: bool,
+    ) -> ParquetResult<Self> {
         let footer = from.footer();
         match (source, &from.file.arrow) {
             (Source::Strings { leaf, declared }, _) => {
@@ -118,7 +143,7 @@ impl Column {
                 .with_projection(ProjectionMask::leaves(schema, leaves.iter().copied()))
                 .with_batch_size(BLOCK_ROWS)
                 .build()?;
-                Ok(Self::Other { reader: Box::new(reader), path: path.clone() })
+                Ok(Self::Other { reader: Box::new(reader), path: path.clone(), json })
             }
             (Source::Other { .. }, None) => Err(ParquetError::General("unknown types".into())),
             (Source::Nowhere, _) => Ok(Self::Nowhere),
@@ -133,7 +158,7 @@ impl Column {
                 strings(reader, *full, rows, &mut values)?;
                 Ok(Values::Strings { values, declared: *declared })
             }
-            Self::Other { reader, path } => {
+            Self::Other { reader, path, json } => {
                 let batch = reader
                     .next()
                     .transpose()?
@@ -141,10 +166,12 @@ impl Column {
                     .ok_or_else(too_short)?;
                 let column = batch.column_by_name(&path[0]).cloned();
                 let column = column.ok_or_else(|| ParquetError::General("no column".into()))?;
-                Ok(Values::Shown(show(column, &path[1..], rows)?))
+                let values = if *json { show_json } else { show };
+                Ok(Values::Shown(values(column, &path[1..], rows)?))
             }
         }
     }
+
     /// Some of the next rows, and null for the others. `passed` rows before them are skipped first;
     /// what is passed over at the end is left to the next call, so that whole pages can be.
     fn decode_some(&mut self, wanted: &[bool], passed: &mut usize) -> ParquetResult<Values> {
