@@ -37,8 +37,8 @@ use crate::plan::PlanError;
 use crate::read::ReadError;
 use crate::store::StoreError;
 use crate::tokens::TokensError;
-use crate::tokens::format::ShardError;
 use crate::tokens::encode::EncodeError;
+use crate::tokens::format::ShardError;
 use crate::tokens::tokenizer::TokenizerError;
 
 /// Why a task or a run failed.

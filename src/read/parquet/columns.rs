@@ -113,12 +113,7 @@ impl Columns {
 }
 
 impl Column {
-    fn open(
-        from: Origin<'_>,
-        chunks: &Chunks,
-        source: &Source,
-        json: bool,
-    ) -> ParquetResult<Self> {
+    fn open(from: Origin<'_>, chunks: &Chunks, source: &Source, json: bool) -> ParquetResult<Self> {
         let footer = from.footer();
         match (source, &from.file.arrow) {
             (Source::Strings { leaf, declared }, _) => {
