@@ -13,6 +13,7 @@ mod commands;
 mod corpora;
 mod dedup;
 mod dedup_quality;
+mod fit_tokenizer;
 mod index;
 mod joins;
 mod ledger;

@@ -1,5 +1,6 @@
 //! `tamis fit-tokenizer`.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -246,11 +247,13 @@ fn text(report: &Report, out: &Path) -> String {
     }
     let ratios: Vec<String> =
         report.bytes_per_token.iter().map(|(name, ratio)| format!("{name} {ratio:.3}")).collect();
-    text.push_str(&format!(
-        "held out   {} documents, {}; bytes a token: {}\n",
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "held out   {} documents, {}; bytes a token: {}",
         grouped(report.held_out as u64),
         ByteSize(report.held_out_bytes),
         ratios.join(", ")
-    ));
+    );
     text
 }

@@ -20,7 +20,8 @@ use super::bytes::ByteSize;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tokens {
-    /// A Hugging Face `tokenizer.json`, relative to the pipeline file.
+    /// A tokenizer, relative to the pipeline file: a Hugging Face `tokenizer.json`, tiktoken ranks
+    /// (`o200k_base.tiktoken`), GPT-2's `vocab.json` with `merges.txt`, or a folder that holds one.
     pub tokenizer: PathBuf,
     /// Format of the shards.
     #[serde(default)]

@@ -177,7 +177,9 @@ mod tests {
         assert!(bytes >= 1000 && bytes - last < 1000, "{bytes} bytes");
         // A larger draw holds the smaller one.
         let draw = Draw::new(u64::MAX);
-        documents.iter().for_each(|(id, text)| draw.offer(id.random(7, "test"), *id, text));
+        for (id, text) in &documents {
+            draw.offer(id.random(7, "test"), *id, text);
+        }
         let all = draw.texts();
         assert_eq!(all.len(), 500);
         assert_eq!(all[..texts.len()], texts);

@@ -180,7 +180,9 @@ impl Engine {
             text.as_bytes()
         } else {
             gathered.clear();
-            spans.iter().for_each(|span| gathered.extend(text[span.range()].as_bytes()));
+            for span in spans.iter() {
+                gathered.extend(text[span.range()].as_bytes());
+            }
             gathered
         };
         if !table.spells(PipelineToken::cast_slice(&out[start..]), bytes) {
@@ -247,17 +249,18 @@ fn exact(model: &PipelineBPE) -> Result<Exact, tokenizers::Error> {
         let spelled = |(token, &id): (&String, &u32)| (byte_level::bytes(token), id);
         config.vocab.iter().map(spelled).collect::<HashMap<_, _>>()
     });
-    Ok(Exact::new(bytes, merges, whole))
+    Ok(Exact::new(&bytes, merges, whole))
 }
 
 /// Whether a pre-tokenizer makes words of all of a text.
 pub(super) fn covers(pre_tokenizer: &PipelinePreTokenizer) -> bool {
     use tokenizers::SplitDelimiterBehavior::Removed;
     match pre_tokenizer {
-        PipelinePreTokenizer::None => true,
         PipelinePreTokenizer::Split(split) => split.behavior != Removed,
         PipelinePreTokenizer::Sequence(sequence) => sequence.pre_tokenizers().iter().all(covers),
-        PipelinePreTokenizer::Digits(_) | PipelinePreTokenizer::FixedLength(_) => true,
+        PipelinePreTokenizer::None
+        | PipelinePreTokenizer::Digits(_)
+        | PipelinePreTokenizer::FixedLength(_) => true,
         _ => false,
     }
 }

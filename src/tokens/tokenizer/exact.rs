@@ -20,7 +20,7 @@ impl Exact {
     /// `merges` in the order of their ranks: left, right, result. `whole` where a word that is a
     /// token is that token, whatever its merges give.
     pub(super) fn new(
-        bytes: [Option<u32>; 256],
+        bytes: &[Option<u32>; 256],
         merges: impl IntoIterator<Item = (u32, u32, u32)>,
         whole: Option<HashMap<Vec<u8>, u32>>,
     ) -> Self {
@@ -29,7 +29,7 @@ impl Exact {
             // Of two with the same pair the last one counts, as in the library.
             known.insert((left, right), (rank, result));
         }
-        Self { whole, merges: known, bytes }
+        Self { whole, merges: known, bytes: *bytes }
     }
 
     /// Appends the ids of one word. Its bytes all have ids, which [`super::json`] has checked.
@@ -122,10 +122,9 @@ mod tests {
             ids in prop::collection::vec(0..4u32, 0..60),
         ) {
             // Results are new ids, some of them shared by two merges, ranks in no useful order.
-            let table: HashMap<(u32, u32), (u32, u32)> = merges
-                .iter()
-                .enumerate()
-                .map(|(at, &pair)| (pair, ((at as u32 * 7) % 30, 4 + (at as u32 % 20))))
+            let table: HashMap<(u32, u32), (u32, u32)> = (0u32..)
+                .zip(&merges)
+                .map(|(at, &pair)| (pair, ((at * 7) % 30, 4 + (at % 20))))
                 .collect();
             let rank = |left, right| table.get(&(left, right)).copied();
             prop_assert_eq!(merged(ids.clone(), rank), slow(ids, rank));

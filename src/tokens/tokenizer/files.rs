@@ -117,7 +117,7 @@ impl Kind {
         let mut fields = first.split(|&byte| byte == b' ');
         let base64 = |field: &[u8]| {
             let known = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
-            !field.is_empty() && field.len() % 4 == 0 && field.iter().all(known)
+            !field.is_empty() && field.len().is_multiple_of(4) && field.iter().all(known)
         };
         let number = |field: &[u8]| {
             let field = field.trim_ascii_end();

@@ -59,7 +59,7 @@ pub(super) fn from_canonical(file: &File, value: &Value) -> Result<Parts, Tokeni
     // The library numbers added tokens itself, as its older versions do: a number in the file
     // that is not the next one is not taken over.
     let added = inner.get_added_vocabulary().get_added_tokens_decoder();
-    ids.extend(added.into_iter().map(|(id, token)| (token.content.to_string(), id)));
+    ids.extend(added.into_iter().map(|(id, token)| (token.content.clone(), id)));
     let engine = Engine::new(inner, splitter, table);
     Ok(Parts { engine, apart: BTreeMap::new(), ids })
 }

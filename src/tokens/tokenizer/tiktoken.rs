@@ -242,7 +242,7 @@ impl Ranks {
         let bytes = std::array::from_fn(|byte| {
             u8::try_from(byte).ok().and_then(|byte| self.ids.get(&[byte][..]).copied())
         });
-        Exact::new(bytes, merges, Some(whole))
+        Exact::new(&bytes, merges, Some(whole))
     }
 }
 
@@ -269,7 +269,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     };
     let text = text.as_bytes();
     let padding = text.iter().rev().take_while(|&&byte| byte == b'=').count();
-    if text.is_empty() || text.len() % 4 != 0 || padding > 2 {
+    if text.is_empty() || !text.len().is_multiple_of(4) || padding > 2 {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);

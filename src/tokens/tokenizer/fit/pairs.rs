@@ -71,6 +71,10 @@ pub(super) fn merges(
         for word in places {
             symbols.merge(word, pair, id, &mut changes);
         }
+        #[expect(
+            clippy::iter_over_hash_type,
+            reason = "sums, and the heap has an order of its own"
+        )]
         for (changed, change) in changes.drain() {
             if changed == pair {
                 continue;

@@ -5,7 +5,9 @@ use super::*;
 
 fn counted(texts: &[&str], pattern: &WordPattern) -> Words {
     let mut counter = Words::counter(pattern).unwrap();
-    texts.iter().for_each(|text| counter.add(text).unwrap());
+    for text in texts {
+        counter.add(text).unwrap();
+    }
     counter.finish()
 }
 

@@ -47,6 +47,7 @@ impl Words {
     pub fn merge(self, other: Self) -> Self {
         let (mut more, less) =
             if self.counts.len() < other.counts.len() { (other, self) } else { (self, other) };
+        #[expect(clippy::iter_over_hash_type, reason = "sums do not depend on the order")]
         for (word, count) in less.counts {
             *more.counts.entry(word).or_default() += count;
         }
