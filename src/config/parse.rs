@@ -109,7 +109,8 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
     if let Some(tokens) = &mut tokens {
         tokens.value.tokenizer = resolved(base, &tokens.value.tokenizer);
         if let Some(template) = tokens.value.chat.as_mut().and_then(|chat| chat.template.as_mut()) {
-            *template = resolved(base, template);
+            let found = resolved(base, template.as_path());
+            *template = found;
         }
         forms::check(tokens, &sources, &mut errors);
         let names: Vec<&str> = sources

@@ -199,20 +199,29 @@ impl ChatEncoder {
         marking: Marking,
     ) -> Result<Vec<Range<usize>>, Reason> {
         let text = rendering.text.as_str();
+        let marks = &rendering.marks;
+        if !marks.is_sorted_by_key(|mark| mark.1) {
+            // The template does not write messages in their order.
+            return Err(MASK);
+        }
         let mut learn = Vec::new();
         let mut end_before = 0;
         for (number, message) in conversation.messages.iter().enumerate() {
             if message.role != Role::Assistant || !message.learnt {
                 continue;
             }
-            let own = || rendering.marks.iter().filter(|mark| mark.1 == number).map(|mark| mark.0);
-            let (first, last) = (own().min().ok_or(MASK)?, own().max().ok_or(MASK)?);
-            let before = rendering.marks.iter().filter(|mark| mark.1 < number).map(|mark| mark.0);
-            let before = before.max().unwrap_or(0).max(end_before);
-            let behind = rendering.marks.iter().filter(|mark| mark.1 > number).map(|mark| mark.0);
-            let behind = behind.min().unwrap_or(text.len());
-            if first < before || behind < last {
-                // The template does not write messages in their order.
+            // Marks stand in the order of messages, as checked above.
+            let own = marks.partition_point(|mark| mark.1 < number)
+                ..marks.partition_point(|mark| mark.1 <= number);
+            let (Some((first, _)), Some((last, _))) =
+                (marks[own.clone()].first(), marks[own.clone()].last())
+            else {
+                return Err(MASK);
+            };
+            let (first, last) = (*first, *last);
+            let before = own.start.checked_sub(1).map_or(0, |mark| marks[mark].0).max(end_before);
+            let behind = marks.get(own.end).map_or(text.len(), |mark| mark.0);
+            if first < before {
                 return Err(MASK);
             }
             let window = &text[before..first];

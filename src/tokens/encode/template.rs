@@ -18,7 +18,7 @@ use crate::conversation::json::{Style, float};
 use crate::conversation::{Arguments, Content, Conversation, Json, Message};
 
 /// Steps that one rendering may take: some hundreds for each message are usual.
-const FUEL: u64 = 50_000_000;
+const FUEL: u64 = 10_000_000;
 
 /// Bytes that one rendering may give.
 const MAX_BYTES: usize = 512 << 20;
