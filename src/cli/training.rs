@@ -8,10 +8,10 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::{OutputFormat, print};
 use crate::config::train::{TrainConfig, TrainSettings};
 use crate::exec::engine::Engine;
-use crate::exec::manifest::{Manifest, Role};
 use crate::exec::summary::grouped;
-use crate::plan::PhaseKind;
-use crate::train::{self, Event, TokenSet, TrainReport};
+use crate::tokens::dataset::Dataset;
+use crate::tokens::shard::ShardEntry;
+use crate::train::{self, Blend, Event, TokenSet, TrainReport};
 
 /// Trains as `[train]` says on the shards of a run that is complete.
 pub(super) fn train(
@@ -29,27 +29,24 @@ pub(super) fn train(
     let mut set = TokenSet {
         store,
         train: Vec::new(),
+        blend: Blend::default(),
         validation: Vec::new(),
         vocab_size: tokens.vocab_size,
         sequence_length: tokens.sequence_length as usize,
     };
     // What the training depends on: its settings and the bytes of the shards.
     let mut identity = serde_json::to_string(&settings)?;
-    for (index, phase) in plan.phases.iter().enumerate() {
-        if !matches!(phase.kind, PhaseKind::Shard { .. }) {
-            continue;
+    let dataset = Dataset::load(store)?;
+    set.blend = blend(&dataset);
+    if !set.blend.stages.is_empty() {
+        identity.push_str(&format!("{:?}", set.blend));
+    }
+    for shard in &dataset.shards {
+        for file in &shard.files {
+            identity.push_str(&file.xxh3);
         }
-        for task in 0..phase.tasks {
-            let Some(manifest) = Manifest::load(store, phase, index, task)? else { continue };
-            for output in manifest.outputs.iter().filter(|output| output.role == Role::Shard) {
-                identity.push_str(&output.written.xxh3);
-                let path = &output.written.path;
-                let Some(prefix) = path.strip_suffix(".bin") else { continue };
-                let validation = prefix.starts_with("tokens/validation_");
-                let list = if validation { &mut set.validation } else { &mut set.train };
-                list.push(prefix.to_owned());
-            }
-        }
+        let list = if shard.place.validation { &mut set.validation } else { &mut set.train };
+        list.push(shard.place.stem());
     }
     let digest = format!("{:032x}", xxh3_128(identity.as_bytes()));
     let mut shown = Shown::new(&settings, format);
@@ -59,6 +56,40 @@ pub(super) fn train(
     match format {
         OutputFormat::Text => print(&text(&report)),
         OutputFormat::Json => print(&format!("{}\n", serde_json::to_string_pretty(&report)?)),
+    }
+}
+
+/// How the training shards are blended, in the order in which the data set lists them.
+fn blend(dataset: &Dataset) -> Blend {
+    let train = dataset.shards.iter().filter(|shard| !shard.place.validation);
+    let sum = |mine: &dyn Fn(&ShardEntry) -> bool| {
+        train.clone().filter(|shard| mine(shard)).map(|shard| shard.count.tokens).sum::<u64>()
+    };
+    if dataset.materialized {
+        // Shards are in the order of stages, and each stage is read as it is.
+        if dataset.stages.len() < 2 {
+            return Blend::default();
+        }
+        let stages = 0..dataset.stages.len();
+        let cells: Vec<u64> =
+            stages.clone().map(|stage| sum(&|shard| shard.stage == Some(stage))).collect();
+        let only = |stage: usize| {
+            let tokens = cells.iter().enumerate();
+            tokens.map(|(cell, &tokens)| if cell == stage { tokens } else { 0 }).collect()
+        };
+        return Blend { stages: stages.map(only).collect(), cells };
+    }
+    if dataset.by.is_empty() {
+        return Blend::default();
+    }
+    let cells = dataset.stages.first().map_or(0, |stage| stage.cells.len());
+    Blend {
+        cells: (0..cells).map(|cell| sum(&|shard| shard.cell == Some(cell))).collect(),
+        stages: dataset
+            .stages
+            .iter()
+            .map(|stage| stage.cells.iter().map(|cell| cell.asked).collect())
+            .collect(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::outcome::{Audit, LedgerDetail, Order, Rejected, Test};
 use super::overrides::retain;
 use super::source::{Documents, Source};
 use super::stage::{Located, Spans, Stage, StageKeys};
-use super::tokens::Tokens;
+use super::tokens::{Tokens, check as check_tokens};
 use super::train::TrainConfig;
 use super::{ConfigError, ConfigErrors, Pipeline, SourceText, overrides, preset};
 use crate::ops::{self, OPS};
@@ -108,7 +108,11 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
     let train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
     if let Some(tokens) = &mut tokens {
         tokens.value.tokenizer = resolved(base, &tokens.value.tokenizer);
-        check_tokens(tokens, &mut errors);
+        let names: Vec<&str> = sources
+            .iter()
+            .filter_map(|(source, _)| source.as_ref().map(|source| source.name.as_str()))
+            .collect();
+        errors.extend(check_tokens(tokens, &names));
     }
     if let (Some(train), None) = (&train, &tokens) {
         errors.push(
@@ -318,31 +322,6 @@ fn stage(table: Spanned<DeTable<'_>>, base: &Path, errors: &mut Vec<ConfigError>
         action: keys.action,
         spans,
     })
-}
-
-fn check_tokens(tokens: &Located<Tokens>, errors: &mut Vec<ConfigError>) {
-    let spans = &tokens.spans;
-    if !(0.0..1.0).contains(&tokens.validation_fraction) {
-        errors.push(
-            ConfigError::new(
-                format!("validation_fraction = {} is not a share", tokens.validation_fraction),
-                spans.of("validation_fraction"),
-            )
-            .help("give 0 or more and less than 1, such as 0.005"),
-        );
-    }
-    if tokens.sequence_length == 0 {
-        errors.push(
-            ConfigError::new("sequence_length = 0", spans.of("sequence_length"))
-                .help("give at least 1, such as 1024"),
-        );
-    }
-    if tokens.shard_size.is_some_and(|size| size.0 == 0) {
-        errors.push(
-            ConfigError::new("shard_size = 0", spans.of("shard_size"))
-                .help("give a size such as \"1GiB\""),
-        );
-    }
 }
 
 fn check_sources(sources: &[(Option<Source>, Spans)], errors: &mut Vec<ConfigError>) {

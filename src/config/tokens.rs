@@ -1,6 +1,7 @@
 //! `[tokens]`: tokenization, mixture and token shards.
 
 mod chat;
+mod check;
 mod fim;
 mod mixture;
 
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::chat::{Chat, LossOn, Prompt};
+pub(super) use self::check::check;
 pub use self::fim::Fim;
 pub use self::mixture::{Amount, CurriculumStage, Curve, Fields, Mixture};
 use super::bytes::ByteSize;
@@ -88,6 +90,22 @@ pub enum ShardFormat {
     Parquet,
     /// NumPy arrays, with document borders beside them.
     Npy,
+}
+
+impl ShardFormat {
+    /// The name in a pipeline file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Megatron => "megatron",
+            Self::Mds => "mds",
+            Self::Nanogpt => "nanogpt",
+            Self::Llmc => "llmc",
+            Self::Datatrove => "datatrove",
+            Self::Parquet => "parquet",
+            Self::Npy => "npy",
+        }
+    }
 }
 
 /// How documents become the rows of a shard.

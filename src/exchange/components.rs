@@ -149,7 +149,7 @@ fn records<E: From<ExchangeError>>(
     part: u32,
     mut each: impl FnMut(&Record) -> Result<(), E>,
 ) -> Result<(), E> {
-    let Some(mut reader) = PartReader::open(store, path, part)? else { return Ok(()) };
+    let Some(mut reader) = PartReader::one(store, path, part)? else { return Ok(()) };
     let mut record = Record::default();
     while reader.next_into(&mut record)? {
         each(&record)?;

@@ -4,9 +4,9 @@
 
 use super::KEY_BYTES;
 
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"TAMISX01");
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"TAMISX02");
 pub(super) const FOOTER_BYTES: usize = 24;
-pub(super) const ENTRY_BYTES: usize = 36;
+pub(super) const ENTRY_BYTES: usize = 40;
 
 /// Longest payload: a document's tokens at 4 bytes each, of the largest document, fit.
 pub(super) const MAX_PAYLOAD: usize = 1 << 31;
@@ -14,7 +14,7 @@ pub(super) const MAX_PAYLOAD: usize = 1 << 31;
 /// Where one part lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
-    pub part: u32,
+    pub part: u64,
     pub start: u64,
     pub end: u64,
     pub records: u64,
@@ -23,8 +23,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.part.to_le_bytes());
-        for value in [self.start, self.end, self.records, self.xxh3] {
+        for value in [self.part, self.start, self.end, self.records, self.xxh3] {
             out.extend_from_slice(&value.to_le_bytes());
         }
     }
@@ -35,13 +34,7 @@ impl Entry {
             word.copy_from_slice(&bytes[at..at + 8]);
             u64::from_le_bytes(word)
         };
-        Self {
-            part: u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
-            start: word(4),
-            end: word(12),
-            records: word(20),
-            xxh3: word(28),
-        }
+        Self { part: word(0), start: word(8), end: word(16), records: word(24), xxh3: word(32) }
     }
 }
 

@@ -1,7 +1,8 @@
-//! Merges one part of many sorted files, with a bounded number of files open at a time.
+//! Merges some parts of many sorted files, with a bounded number of files open at a time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::RangeInclusive;
 
 use super::reader::PartReader;
 use super::writer::SortedFile;
@@ -11,7 +12,7 @@ use crate::store::Store;
 /// Files merged at once; more are merged in two levels.
 const MAX_FAN_IN: usize = 256;
 
-/// One part of many files as a single stream in key order.
+/// Neighbouring parts of many files as a single stream in key order.
 pub struct Merge {
     store: Store,
     readers: Vec<PartReader>,
@@ -32,25 +33,37 @@ impl Merge {
         part: u32,
         scratch: &str,
     ) -> Result<Self, ExchangeError> {
-        Self::with_fan_in(store, files, part, scratch, MAX_FAN_IN)
+        Self::range(store, files, u64::from(part)..=u64::from(part), scratch)
+    }
+
+    /// Opens the parts of a range, as [`Merge::open`] does one.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn range(
+        store: &Store,
+        files: &[String],
+        parts: RangeInclusive<u64>,
+        scratch: &str,
+    ) -> Result<Self, ExchangeError> {
+        Self::with_fan_in(store, files, parts, scratch, MAX_FAN_IN)
     }
 
     pub(super) fn with_fan_in(
         store: &Store,
         files: &[String],
-        part: u32,
+        mut parts: RangeInclusive<u64>,
         scratch: &str,
         fan_in: usize,
     ) -> Result<Self, ExchangeError> {
         let mut files = files.to_vec();
-        let mut part = part;
         let mut temporary = Vec::new();
         let mut level = 0;
         while files.len() > fan_in {
             let mut merged = Vec::new();
             for (group, chunk) in files.chunks(fan_in).enumerate() {
                 let path = format!("{scratch}-{level}-{group}");
-                let mut merge = Self::flat(store, chunk, part)?;
+                let mut merge = Self::flat(store, chunk, &parts)?;
                 let mut out = SortedFile::create(store, &path, Cuts::Even { parts: 1 })?;
                 let mut record = Record::default();
                 while merge.next_into(&mut record)? {
@@ -61,15 +74,19 @@ impl Merge {
                 merged.push(path);
             }
             files = merged;
-            part = 0;
+            parts = 0..=0;
             level += 1;
         }
-        let mut merge = Self::flat(store, &files, part)?;
+        let mut merge = Self::flat(store, &files, &parts)?;
         merge.scratch = temporary;
         Ok(merge)
     }
 
-    fn flat(store: &Store, files: &[String], part: u32) -> Result<Self, ExchangeError> {
+    fn flat(
+        store: &Store,
+        files: &[String],
+        parts: &RangeInclusive<u64>,
+    ) -> Result<Self, ExchangeError> {
         let mut merge = Self {
             store: store.clone(),
             readers: Vec::new(),
@@ -78,7 +95,7 @@ impl Merge {
             scratch: Vec::new(),
         };
         for file in files {
-            let Some(mut reader) = PartReader::open(store, file, part)? else { continue };
+            let Some(mut reader) = PartReader::open(store, file, parts.clone())? else { continue };
             let mut head = Record::default();
             if reader.next_into(&mut head)? {
                 merge.order.push(Reverse((head.key, merge.readers.len())));
@@ -118,7 +135,8 @@ impl Merge {
 ///
 /// # Errors
 /// When a file is missing or damaged, or when `each` fails.
-pub fn merge_part<E: From<ExchangeError>>(
+#[cfg(test)]
+pub(crate) fn merge_part<E: From<ExchangeError>>(
     store: &Store,
     files: &[String],
     part: u32,

@@ -14,7 +14,9 @@ mod writer;
 
 pub use components::{Components, Stats, edge_key};
 pub use index::{IndexError, Piece, Segment, Version};
-pub use merge::{Merge, merge_part};
+pub use merge::Merge;
+#[cfg(test)]
+pub(crate) use merge::merge_part;
 pub use reader::PartReader;
 pub use writer::ExchangeWriter;
 
@@ -48,42 +50,30 @@ pub enum Cuts {
     },
     /// One part per value of the first four bytes: keys that begin with a split's number.
     Splits,
-    /// Shuffled tokens: keys with a clear first bit are training data, the others validation data.
-    Tokens {
-        /// Parts of the training data, the first ones.
-        train: u32,
-        /// Parts of the validation data, behind them.
-        validation: u32,
-    },
+    /// One part per value of the first eight bytes, for readers that choose ranges of them later.
+    Blocks,
 }
 
 impl Cuts {
     /// The part that a key belongs to; never smaller for a greater key.
     #[must_use]
-    pub fn part(self, key: &Key) -> u32 {
+    pub fn part(self, key: &Key) -> u64 {
         let mut prefix = [0; 8];
         prefix.copy_from_slice(&key[..8]);
         let prefix = u64::from_be_bytes(prefix);
         match self {
             Self::Even { parts } => scale(prefix, parts),
-            // Shifted by 32 bits, it fits.
-            Self::Splits => u32::try_from(prefix >> 32).unwrap_or(u32::MAX),
-            Self::Tokens { train, validation } => {
-                if prefix >> 63 == 0 {
-                    scale(prefix << 1, train)
-                } else {
-                    train + scale(prefix << 1, validation)
-                }
-            }
+            Self::Splits => prefix >> 32,
+            Self::Blocks => prefix,
         }
     }
 }
 
 /// `value / 2^64 × parts`, rounded down.
-fn scale(value: u64, parts: u32) -> u32 {
+fn scale(value: u64, parts: u32) -> u64 {
     let scaled = (u128::from(value) * u128::from(parts)) >> 64;
     // Less than `parts`, so it fits.
-    u32::try_from(scaled).unwrap_or(u32::MAX)
+    u64::try_from(scaled).unwrap_or(u64::MAX)
 }
 
 /// What can go wrong with exchange files.

@@ -30,7 +30,9 @@ fn write(store: &Store, path: &str, cuts: Cuts, budget: usize, records: &[(u128,
 }
 
 fn read(store: &Store, files: &[String], part: u32, fan_in: usize) -> Vec<Record> {
-    let mut merge = Merge::with_fan_in(store, files, part, "scratch", fan_in).unwrap();
+    let mut merge =
+        Merge::with_fan_in(store, files, u64::from(part)..=u64::from(part), "scratch", fan_in)
+            .unwrap();
     let mut records = Vec::new();
     let mut record = Record::default();
     while merge.next_into(&mut record).unwrap() {
@@ -73,7 +75,7 @@ proptest! {
         for part in 0..parts {
             let records = read(&store, &paths, part, fan_in);
             for record in &records {
-                prop_assert_eq!(cuts.part(&record.key), part);
+                prop_assert_eq!(cuts.part(&record.key), u64::from(part));
             }
             found.extend(records);
         }
@@ -87,14 +89,42 @@ proptest! {
     }
 
     #[test]
-    fn cuts_never_fall_and_stay_in_range(numbers in proptest::collection::vec(any::<u128>(), 2..50), train in 1u32..50, validation in 1u32..5) {
+    fn cuts_never_fall_and_stay_in_range(numbers in proptest::collection::vec(any::<u128>(), 2..50), count in 1u32..50) {
         let mut numbers = numbers;
         numbers.sort_unstable();
-        for cuts in [Cuts::Even { parts: train }, Cuts::Tokens { train, validation }] {
-            let parts: Vec<u32> = numbers.iter().map(|&number| cuts.part(&key(number))).collect();
+        for cuts in [Cuts::Even { parts: count }, Cuts::Blocks, Cuts::Splits] {
+            let parts: Vec<u64> = numbers.iter().map(|&number| cuts.part(&key(number))).collect();
             prop_assert!(parts.is_sorted());
-            prop_assert!(parts.iter().all(|&part| part < train + validation));
+            let even = matches!(cuts, Cuts::Even { .. });
+            prop_assert!(!even || parts.iter().all(|&part| part < u64::from(count)));
         }
+    }
+
+    /// A range of parts is what its parts are one by one, whatever the number of files.
+    #[test]
+    fn a_range_is_its_parts(
+        numbers in proptest::collection::btree_set(0u128..1 << 10, 0..300),
+        files in 1usize..4, fan_in in 2usize..4, from in 0u64..1 << 10, length in 0u64..1 << 10,
+    ) {
+        let (_folder, store) = store();
+        let records: Vec<(u128, Vec<u8>)> =
+            numbers.iter().map(|&number| (number << 64, vec![7; (number % 5) as usize])).collect();
+        let mut paths = Vec::new();
+        for file in 0..files {
+            let path = format!("file-{file}");
+            let own: Vec<_> = records.iter().skip(file).step_by(files).cloned().collect();
+            write(&store, &path, Cuts::Blocks, 1 << 20, &own);
+            paths.push(path);
+        }
+        let wanted = from..=from + length;
+        let mut merge = Merge::with_fan_in(&store, &paths, wanted.clone(), "scratch", fan_in).unwrap();
+        let mut record = Record::default();
+        let mut found = Vec::new();
+        while merge.next_into(&mut record).unwrap() {
+            found.push(record.key);
+        }
+        let inside = records.iter().filter(|(number, _)| wanted.contains(&((number >> 64) as u64)));
+        prop_assert_eq!(found, inside.map(|(number, _)| key(*number)).collect::<Vec<_>>());
     }
 }
 
@@ -110,7 +140,7 @@ fn a_flipped_byte_is_found() {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
         std::fs::write(&path, &bad).unwrap();
-        let mut reader = PartReader::open(&store, "file", 0).unwrap().unwrap();
+        let mut reader = PartReader::one(&store, "file", 0).unwrap().unwrap();
         let mut record = Record::default();
         let error = loop {
             match reader.next_into(&mut record) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::Reason;
 use crate::ops::Figures;
+use crate::tokens::count::Count;
 
 /// What one stage did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,20 @@ pub struct Counters {
     pub validation_tokens: u64,
     /// Documents in validation shards.
     pub validation_documents: u64,
+    /// Tokens of padding in shards.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub padding: u64,
+    /// Documents that were cut at the end of a row of a shard.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cut: u64,
+    /// What training shards hold, by `<stage>/<cell>`: their indices.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub mixed: BTreeMap<String, Count>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Counters {
@@ -92,6 +107,11 @@ impl Counters {
         self.train_documents += other.train_documents;
         self.validation_tokens += other.validation_tokens;
         self.validation_documents += other.validation_documents;
+        self.padding += other.padding;
+        self.cut += other.cut;
+        for (name, count) in &other.mixed {
+            *self.mixed.entry(name.clone()).or_default() += *count;
+        }
     }
 
     /// Failed ledger rows.

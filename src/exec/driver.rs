@@ -16,6 +16,7 @@ use super::summary::Summary;
 use crate::cluster::{Cluster, PhaseJob};
 use crate::plan::{FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanError};
 use crate::store::Store;
+use crate::tokens::count::CELLS;
 
 /// Which files a finished phase left for later ones; written by the driver, read by tasks.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -27,9 +28,19 @@ pub(super) struct PhaseOutputs {
     pub rows: Vec<u64>,
     /// Exchange files by task.
     pub exchange: Vec<String>,
+    /// Counts of tokens by task.
+    #[serde(default)]
+    pub counts: Vec<String>,
+    /// The table of slices.
+    #[serde(default)]
+    pub slices: Option<String>,
 }
 
 impl PhaseOutputs {
+    fn is_empty(&self) -> bool {
+        self.spool.is_empty() && self.exchange.is_empty() && self.slices.is_none()
+    }
+
     fn path(phase: &Phase, index: usize) -> String {
         format!("{}/outputs.json", phase.work(index))
     }
@@ -136,11 +147,13 @@ pub fn run(
                         outputs.rows.push(output.rows);
                     }
                     Role::Exchange => outputs.exchange.push(output.written.path),
+                    Role::Counts => outputs.counts.push(output.written.path),
+                    Role::Slices => outputs.slices = Some(output.written.path),
                     _ => {}
                 }
             }
         }
-        if needed.contains(&index) && (!outputs.spool.is_empty() || !outputs.exchange.is_empty()) {
+        if needed.contains(&index) && !outputs.is_empty() {
             outputs.save(store, phase, index)?;
         }
     }
@@ -201,7 +214,15 @@ fn clear_stale(store: &Store, plan: &Plan, fresh: bool) -> Result<(), ExecError>
                 store.delete_below("attributes")?;
                 store.delete_below("tokens")?;
             }
-            PhaseKind::Shard { .. } => store.delete_below("tokens")?,
+            PhaseKind::Count { .. } => store.delete_below("tokens")?,
+            PhaseKind::Shard { .. } => {
+                for entry in store.list("tokens")? {
+                    if entry.path != CELLS {
+                        store.delete(&entry.path)?;
+                    }
+                }
+            }
+            PhaseKind::Dataset { .. } => store.delete_below("tokens/blend")?,
             _ => {}
         }
     }
@@ -231,9 +252,7 @@ fn needed_phases(store: &Store, plan: &Plan, last: usize) -> Result<BTreeSet<usi
             };
             let mut gone = false;
             for output in &manifest.outputs {
-                let scratch =
-                    matches!(output.role, Role::Spool | Role::Exchange | Role::Remembered);
-                if (wanted || !scratch) && !store.exists(&output.written.path)? {
+                if (wanted || !output.role.is_scratch()) && !store.exists(&output.written.path)? {
                     gone = true;
                 }
             }
@@ -262,6 +281,11 @@ fn reads(kind: &PhaseKind, from: usize) -> bool {
             let others = [*table, *recalled];
             from == *source || from == *documents || others.contains(&Some(from))
         }
-        PhaseKind::Shard { from: source, .. } => from == *source,
+        PhaseKind::Count { from: source } => from == *source,
+        PhaseKind::Deal { from: source, count } | PhaseKind::Shard { from: source, count } => {
+            from == *source || from == *count
+        }
+        // They read what stays.
+        PhaseKind::Dataset { .. } => false,
     }
 }

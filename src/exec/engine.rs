@@ -71,7 +71,6 @@ pub(super) struct BuiltStage {
 pub(super) struct BuiltTokens {
     pub tokenizer: Arc<Tokenizer>,
     pub end_of_document: u32,
-    pub validation_fraction: f64,
 }
 
 /// A plan ready to run in this process.
@@ -130,7 +129,6 @@ impl Engine {
             Some(tokens) if encodes => Some(BuiltTokens {
                 tokenizer: assets.tokenizer(&tokens.tokenizer)?,
                 end_of_document: tokens.end_of_document,
-                validation_fraction: tokens.validation_fraction,
             }),
             _ => None,
         };

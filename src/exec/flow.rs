@@ -19,7 +19,8 @@ use crate::ledger::LedgerWriter;
 use crate::ops::Outbox;
 use crate::plan::{FlowInput, FlowOutput};
 use crate::read::split::Split;
-use crate::tokens::{self, TokenBatch};
+use crate::tokens::TokenBatch;
+use crate::tokens::sink::TokenSink;
 
 /// A flow phase, as its tasks see it.
 pub(super) struct Flow<'a> {
@@ -206,7 +207,7 @@ enum Sink {
         documents: Box<DocumentsWriter>,
         ledger: Box<LedgerWriter>,
         rejected: Option<Box<RejectedWriter>>,
-        tokens: Option<(ExchangeWriter, u64)>,
+        tokens: Option<Box<TokenSink>>,
     },
 }
 
@@ -231,9 +232,6 @@ impl Sink {
             }
             FlowOutput::Final { tokens } => {
                 let part = format!("part-{:05}.parquet", flow.index);
-                let writer = |cuts: Cuts| {
-                    (ExchangeWriter::new(store, format!("{}.tokens", flow.work), cuts, budget), 0)
-                };
                 Self::Final {
                     documents: Box::new(DocumentsWriter::create(
                         store,
@@ -249,7 +247,11 @@ impl Sink {
                             plan,
                         )?)),
                     },
-                    tokens: tokens.map(writer),
+                    tokens: if *tokens {
+                        TokenSink::create(engine, &flow.work, flow.index)
+                    } else {
+                        None
+                    },
                 }
             }
         })
@@ -271,13 +273,8 @@ impl Sink {
                     let mut count = None;
                     if kept {
                         documents.push(source, batch, row)?;
-                        if let (Some((writer, records)), Some(encoded), Some(built)) =
-                            (tokens.as_mut(), &processed.tokens, &flow.engine.tokens)
-                        {
-                            let id = batch.ids[row];
-                            let key = tokens::shuffle_key(id, plan.seed, built.validation_fraction);
-                            writer.push(key, encoded.bytes(row))?;
-                            *records += 1;
+                        if let (Some(sink), Some(encoded)) = (&mut *tokens, &processed.tokens) {
+                            sink.push(source, batch, row, encoded)?;
                             count = Some(encoded.count(row));
                         }
                     } else if let Some(rejected) = rejected {
@@ -305,8 +302,8 @@ impl Sink {
                 if let Some(rejected) = rejected {
                     outputs.push(output(Role::Rejected, rejected.finish()?));
                 }
-                if let Some((writer, records)) = tokens {
-                    outputs.push(output(Role::Exchange, (writer.finish()?, records)));
+                if let Some(sink) = tokens {
+                    outputs.extend(sink.finish()?);
                 }
                 outputs
             }

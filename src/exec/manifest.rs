@@ -10,6 +10,7 @@ use super::ExecError;
 use super::counters::Counters;
 use crate::plan::{Phase, PlanError};
 use crate::store::{Store, StoreError, Written};
+use crate::tokens::shard::ShardEntry;
 
 /// What kind of file a task wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,10 +28,29 @@ pub enum Role {
     Exchange,
     /// What an index is to remember of documents.
     Remembered,
+    /// How many tokens a task sent, by cell and slice.
+    Counts,
     /// A token shard or a part of one.
     Shard,
     /// Where documents lie in the shards.
     Index,
+    /// What each cell of the corpus holds.
+    Cells,
+    /// Where the slices of cells begin, for the tasks that write shards.
+    Slices,
+    /// What describes the shards: cards, blends, indices of formats.
+    Dataset,
+}
+
+impl Role {
+    /// Whether files of this kind go when a run is finished.
+    #[must_use]
+    pub fn is_scratch(self) -> bool {
+        matches!(
+            self,
+            Self::Spool | Self::Exchange | Self::Remembered | Self::Counts | Self::Slices
+        )
+    }
 }
 
 /// A file a task wrote.
@@ -46,7 +66,7 @@ pub struct Output {
 }
 
 /// The commit record of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The task's index in its phase.
     pub task: u32,
@@ -56,6 +76,9 @@ pub struct Manifest {
     pub counters: Counters,
     /// Time it took, in milliseconds.
     pub wall_ms: u64,
+    /// Shards it wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<ShardEntry>,
 }
 
 fn path(phase: &Phase, index: usize, task: u32) -> String {

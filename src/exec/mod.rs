@@ -35,6 +35,7 @@ use crate::ops::OpError;
 use crate::plan::PlanError;
 use crate::read::ReadError;
 use crate::store::StoreError;
+use crate::tokens::TokensError;
 use crate::tokens::format::ShardError;
 use crate::tokens::tokenizer::TokenizerError;
 
@@ -68,12 +69,12 @@ pub enum ExecError {
         #[source]
         source: OpError,
     },
+    /// Shards could not be made.
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
     /// The tokenizer failed.
     #[error("tokenizer: {0}")]
     Tokenizer(#[from] TokenizerError),
-    /// A shard could not be written.
-    #[error(transparent)]
-    Shard(#[from] ShardError),
     /// Columns could not be built or written.
     #[error("columns: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -118,11 +119,14 @@ impl ExecError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Store(error)
-            | Self::Shard(ShardError::Store(error))
             | Self::Read(ReadError::Store(error))
             | Self::Exchange(ExchangeError::Store(error))
-            | Self::Index(IndexError::Store(error)) => error.retryable(),
+            | Self::Index(IndexError::Store(error))
+            | Self::Tokens(
+                TokensError::Store(error) | TokensError::Shard(ShardError::Store(error)),
+            ) => error.retryable(),
             Self::Read(ReadError::Io { source, .. })
+            | Self::Tokens(TokensError::Shard(ShardError::Io { source, .. }))
             | Self::Exchange(ExchangeError::Io { source, .. }) => {
                 // What a reader of a remote file says.
                 let stored = source.get_ref().and_then(|error| error.downcast_ref::<StoreError>());
@@ -132,5 +136,11 @@ impl ExecError {
             Self::Task { retryable, .. } => *retryable,
             _ => false,
         }
+    }
+}
+
+impl From<ShardError> for ExecError {
+    fn from(error: ShardError) -> Self {
+        Self::Tokens(error.into())
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn run(
     let mut sent = 0;
     let mut record = Record::default();
     let mut row = 0;
-    if let Some(mut reader) = crate::exchange::PartReader::open(&store, &file.path, 0)? {
+    if let Some(mut reader) = crate::exchange::PartReader::one(&store, &file.path, 0)? {
         while reader.next_into(&mut record)? {
             let told = match &mut answers {
                 Some(answers) => answers.of_row(row)?,

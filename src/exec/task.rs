@@ -13,7 +13,7 @@ use super::meet::{self, Meeting};
 use super::recall::{self, Recalling};
 use super::send::{self, Sending};
 use crate::plan::{FlowInput, PhaseKind, load_split};
-use crate::tokens::shard;
+use crate::tokens::{self, count, dataset};
 
 /// The files of earlier phases that a task reads.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +41,7 @@ pub fn run_task(engine: &Engine, phase: usize, index: u32) -> Result<Manifest, E
         let PhaseOutputs { spool, rows, .. } = load(documents)?;
         Ok(Inputs { spool, rows, exchange: load(answers)?.exchange })
     };
+    let mut shards = Vec::new();
     let (outputs, counters): (Vec<Output>, Counters) = match &spec.kind {
         PhaseKind::Flow { input, stages, output } => {
             let inputs = match input {
@@ -87,13 +88,29 @@ pub fn run_task(engine: &Engine, phase: usize, index: u32) -> Result<Manifest, E
         PhaseKind::Table { stage, cuts } => {
             (join::table(engine, *stage, index, *cuts, &work)?, Counters::default())
         }
-        PhaseKind::Shard { from, cuts } => {
-            let exchange = load(*from)?.exchange;
-            shard::run(engine, index, *cuts, &exchange, &work)?
+        PhaseKind::Count { from } => {
+            (count::run(engine, &load(*from)?.counts, &work)?, Counters::default())
         }
+        PhaseKind::Deal { from, count } => {
+            let (sent, counted) = (load(*from)?, load(*count)?);
+            let task = (index, spec.tasks);
+            (
+                tokens::deal(engine, &sent.exchange, counted.slices.as_deref(), task, &work)?,
+                Counters::default(),
+            )
+        }
+        PhaseKind::Shard { from, count } => {
+            let (sent, counted) = (load(*from)?, load(*count)?);
+            let task = (index, spec.tasks);
+            let written =
+                tokens::shard(engine, &sent.exchange, counted.slices.as_deref(), task, &work)?;
+            shards = written.entries;
+            (written.outputs, written.counters)
+        }
+        PhaseKind::Dataset { shards, .. } => (dataset::run(engine, *shards)?, Counters::default()),
     };
     let wall_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let manifest = Manifest { task: index, outputs, counters, wall_ms };
+    let manifest = Manifest { task: index, outputs, counters, wall_ms, shards };
     if manifest.commit(store, spec, phase)? {
         return Ok(manifest);
     }

@@ -2,19 +2,24 @@
 
 mod names;
 
-pub(crate) use self::names::rewrite;
+pub(crate) use self::names::{resolve, rewrite};
 
 use arrow::array::{AsArray, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use polars::prelude::{Column, DataFrame, DataType, Expr, IntoLazy, NamedFrom, PlSmallStr, Series};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Columns, OpError};
 use crate::document::{Batch, SignalColumn, SignalType, SignalValue};
 
 /// Where the values of a column come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A kept field, by its index.
     Metadata(usize),
+    /// A signal, by its index.
     Signal(usize, SignalType),
 }
 

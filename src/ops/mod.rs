@@ -52,8 +52,8 @@ pub use self::exchange::{
     Outbox, PLACE_BYTES, Participants, Place, Ranking, Recalled, Scope, Step, Target, key_place,
     place,
 };
-pub(crate) use self::expression::rewrite as rewrite_sql;
-pub use self::expression::{Condition, Expression};
+pub use self::expression::{Condition, Expression, Source as ColumnSource};
+pub(crate) use self::expression::{resolve as resolve_column, rewrite as rewrite_sql};
 pub use self::join::{JoinOn, JoinOp, key_hash};
 pub use self::settings::{
     AnySettings, BuildContext, Columns, OpEntry, OpKind, Settings, SignalLookup,

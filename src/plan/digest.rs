@@ -14,7 +14,7 @@ use crate::model::{AssetError, asset_hash};
 use crate::ops::AnySettings;
 
 /// Raised when the engine itself gives other results for the same plan than before.
-const ENGINE_VERSION: u32 = 3;
+const ENGINE_VERSION: u32 = 4;
 
 /// Hash of the names, sizes and tags of input files, fed in document order.
 pub(super) struct InputDigest(Xxh3);
@@ -72,7 +72,17 @@ pub(super) struct Parts {
     pub inputs: String,
     /// Settings of each stage as [`settings`] gives them.
     pub stages: Vec<Value>,
-    pub tokenizer: Option<String>,
+}
+
+/// Hash of what is done to the input, wherever it and the models lie: sources, stages, tokens.
+pub(super) fn recipe(plan: &Plan, parts: &Parts, tokens: &Value) -> String {
+    let sources = plan.sources.iter().map(|source| json!([source.name, source.fields]));
+    let stages = plan.stages.iter().zip(&parts.stages).map(|(stage, settings)| {
+        let table = stage.table.as_ref().map(|table| &table.digest);
+        json!([stage.op, stage.version, settings, stage.only, stage.when, stage.action, table])
+    });
+    let text = json!([plan.seed, sources.collect::<Vec<_>>(), stages.collect::<Vec<_>>(), tokens,]);
+    format!("{:032x}", xxh3_128(text.to_string().as_bytes()))
 }
 
 /// Phases with their digests, each of which covers those before it.
@@ -117,9 +127,17 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
                 FlowOutput::Exchange { stage: index, cuts } => json!([stage(*index), cuts]),
                 FlowOutput::Final { tokens } => json!({
                     "documents": plan.documents,
-                    "cuts": tokens,
-                    "tokens": plan.tokens.as_ref().map(|tokens| json!([
-                        parts.tokenizer, tokens.end_of_document, tokens.validation_fraction, plan.seed
+                    "tokens": plan.tokens.as_ref().filter(|_| *tokens).map(|tokens| json!([
+                        tokens.tokenizer_hash,
+                        tokens.end_of_document,
+                        tokens.layout.width,
+                        tokens.config.validation_fraction,
+                        tokens.config.chat,
+                        tokens.config.prompt,
+                        tokens.config.fim,
+                        tokens.cells,
+                        tokens.slices,
+                        plan.seed,
                     ])),
                 }),
             },
@@ -136,9 +154,28 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
             json!([before[*from], others, stage(*index), step, cuts])
         }
         PhaseKind::Table { stage: index, cuts } => json!([stage(*index), cuts]),
-        PhaseKind::Shard { from, cuts } => {
-            json!([before[*from], cuts, plan.tokens.as_ref().map(|tokens| tokens.format),])
+        PhaseKind::Count { from } => json!([before[*from]]),
+        PhaseKind::Deal { from, count } => {
+            let tokens = plan.tokens.as_ref();
+            let mixture = tokens.map(|tokens| (&tokens.config.mixture, &tokens.config.curriculum));
+            json!([before[*from], before[*count], mixture, plan.seed])
         }
+        PhaseKind::Shard { from, count } => {
+            let tokens = plan.tokens.as_ref();
+            let shards =
+                tokens.map(|tokens| (&tokens.layout, tokens.shard_tokens, tokens.config.shuffle));
+            json!([before[*from], before[*count], shards])
+        }
+        PhaseKind::Dataset { shards, .. } => json!([
+            before[*shards],
+            plan.name,
+            plan.tokens.as_ref().map(|tokens| json!([
+                tokens.recipe,
+                tokens.config.mixture,
+                tokens.config.curriculum,
+                tokens.sequence_length,
+            ])),
+        ]),
     };
     let text = json!([ENGINE_VERSION, own, tasks]).to_string();
     format!("{:032x}", xxh3_128(text.as_bytes()))

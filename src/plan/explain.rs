@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan};
+use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanTokens};
 use crate::config::bytes::ByteSize;
 use crate::config::stage::Action;
 use crate::exchange::Cuts;
+use crate::exec::summary::grouped;
 
 /// The plan as indented text.
 #[must_use]
@@ -63,12 +64,12 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                     let settings = plan.stages[*index].typed_settings();
                     lines.extend(settings.map(|settings| settings.notes()).unwrap_or_default());
                 }
-                FlowOutput::Final { tokens } => {
+                FlowOutput::Final { .. } => {
                     lines.push("write documents/ and ledger/".to_owned());
-                    if let (Some(cuts), Some(tokens)) = (tokens, &plan.tokens) {
+                    if let Some(tokens) = &plan.tokens {
                         lines.push(format!(
-                            "tokenize ({} ids, end of document {}); ids → range exchange by shuffled key, {}",
-                            tokens.vocab_size, tokens.end_of_document, parts(*cuts)
+                            "tokenize ({} ids, end of document {}); ids → range exchange by {} and shuffled order",
+                            tokens.vocab_size, tokens.end_of_document, cells(tokens)
                         ));
                     }
                 }
@@ -117,12 +118,39 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
             };
             lines.push(format!("{}: {target}", stage(plan, *index)));
         }
+        PhaseKind::Count { from } => {
+            let from = plan.phases[*from].name(*from);
+            lines.push(format!("count the tokens of {from} by cell"));
+        }
+        PhaseKind::Deal { from, .. } => {
+            let from = plan.phases[*from].name(*from);
+            lines.push(format!(
+                "deal out the documents of {from} to the mixture, some left out, some repeated → range exchange by place"
+            ));
+        }
         PhaseKind::Shard { from, .. } => {
             lines.push(format!("merge the tokens of {}", plan.phases[*from].name(*from)));
-            lines.push("write tokens/ (Megatron .bin and .idx) and tokens/index/".to_owned());
+            if let Some(tokens) = &plan.tokens {
+                lines.push(format!(
+                    "write tokens/ ({}, about {} tokens a shard) and tokens/index/",
+                    tokens.layout.format.name(),
+                    grouped(tokens.shard_tokens)
+                ));
+            }
+        }
+        PhaseKind::Dataset { .. } => {
+            lines.push("write tokens/dataset.json, its card and the blend".to_owned());
         }
     }
     lines
+}
+
+/// What documents are put together by.
+fn cells(tokens: &PlanTokens) -> String {
+    match &tokens.config.mixture {
+        Some(mixture) => mixture.by.as_slice().join(", "),
+        None => "nothing else".to_owned(),
+    }
 }
 
 fn stage(plan: &Plan, index: usize) -> String {
@@ -151,9 +179,7 @@ fn parts(cuts: Cuts) -> String {
     match cuts {
         Cuts::Even { parts } => plural(parts, "part"),
         Cuts::Splits => "one part a split".to_owned(),
-        Cuts::Tokens { train, validation } => {
-            format!("{} + {} for validation", plural(train, "shard"), validation)
-        }
+        Cuts::Blocks => "ranges found when they are read".to_owned(),
     }
 }
 

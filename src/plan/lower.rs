@@ -5,20 +5,19 @@ use std::path::Path;
 use super::digest::{self, InputDigest};
 use super::{
     FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanIndex, PlanSource, PlanStage, PlanTable,
-    PlanTokens,
 };
-use super::{files, inputs, order};
+use super::{files, inputs, order, tokens};
 use crate::config::diagnostic::nearest;
 use crate::config::outcome::Order;
 use crate::config::stage::Stage;
 use crate::config::{ConfigError, ConfigErrors, Pipeline};
 use crate::exchange::{Cuts, IndexError, Version};
 use crate::exec::ExecError;
-use crate::model::{Assets, asset_hash};
+use crate::model::Assets;
 use crate::ops::{BuildContext, Columns, Condition, OpError, Step, Target};
 use crate::read::split::{Split, SplitPlanner};
 use crate::read::{Format, ReadError};
-use crate::store::{Location, Store, is_url};
+use crate::store::{Location, Store};
 
 /// Stored input bytes behind one part of a hash exchange of a large input. Parts are merged as
 /// streams, so that this bounds no memory: it keeps parts fewer than files.
@@ -95,25 +94,8 @@ pub fn check(pipeline: &Pipeline, assets: &Assets) -> Result<(), ConfigErrors> {
             errors.push(ConfigError::new(message, documents.spans.of("signals")).help(help));
         }
     }
-    if let Some(tokens) = &pipeline.tokens {
-        match assets.tokenizer(&tokens.tokenizer) {
-            Ok(tokenizer) => {
-                if let Err(error) = tokenizer.end_of_document(tokens.end_of_document.as_deref()) {
-                    let span = tokens.spans.of("end_of_document");
-                    errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
-                }
-                let length = tokens.sequence_length as usize;
-                if let Some(train) = &pipeline.train
-                    && let Err(error) = train.resolve(length, tokenizer.vocab_size())
-                {
-                    errors.push(ConfigError::new(error.to_string(), train.spans.of(error.key)));
-                }
-            }
-            Err(error) => {
-                let span = tokens.spans.of("tokenizer");
-                errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
-            }
-        }
+    if let Some(located) = &pipeline.tokens {
+        errors.extend(tokens::check(pipeline, located, assets, &columns));
     }
     if errors.is_empty() { Ok(()) } else { Err(pipeline.text.errors(errors)) }
 }
@@ -142,9 +124,14 @@ pub fn lower(
     check(pipeline, assets)?;
     let Input { sources, splits, digest: inputs } =
         plan_input(pipeline, &metadata(pipeline), limit)?;
-    let Draft { mut plan, settings, tokenizer } = draft(pipeline, assets, sources)?;
+    let Draft { mut plan, settings } = draft(pipeline, assets, sources)?;
     plan.splits = u32::try_from(splits.len()).unwrap_or(u32::MAX);
-    let parts = digest::Parts { inputs, stages: settings, tokenizer };
+    let parts = digest::Parts { inputs, stages: settings };
+    let recipe = plan.tokens.as_ref().map(tokens::recipe);
+    let recipe = recipe.map(|tokens| digest::recipe(&plan, &parts, &tokens));
+    if let (Some(tokens), Some(recipe)) = (&mut plan.tokens, recipe) {
+        tokens.recipe = recipe;
+    }
     let kinds = phases(pipeline, &plan);
     plan.phases = digest::phases(&plan, &parts, kinds);
     for (stage, config) in pipeline.stages.iter().enumerate() {
@@ -211,7 +198,6 @@ pub fn without_input(pipeline: &Pipeline, assets: &Assets) -> Result<Plan, Lower
 struct Draft {
     plan: Plan,
     settings: Vec<serde_json::Value>,
-    tokenizer: Option<String>,
 }
 
 fn draft(
@@ -245,10 +231,9 @@ fn draft(
             edit: if stage.op.edits { edits.next() } else { None },
         });
     }
-    let tokens =
-        plan_tokens(pipeline, assets).map_err(|message| wrong(ConfigError::new(message, 0..0)))?;
-    let tokenizer =
-        tokens.as_ref().map(|tokens| asset_hash(&tokens.tokenizer)).transpose().map_err(asset)?;
+    let bytes = sources.iter().map(|source| source.bytes).sum();
+    let config = pipeline.tokens.as_ref();
+    let tokens = config.map(|config| tokens::plan(config, assets, &columns, bytes)).transpose();
     let plan = Plan {
         tamis: env!("CARGO_PKG_VERSION").to_owned(),
         name: pipeline.name.clone(),
@@ -267,11 +252,11 @@ fn draft(
             .as_ref()
             .map(|documents| documents.value.clone())
             .unwrap_or_default(),
-        tokens,
+        tokens: tokens.map_err(asset)?,
         splits: 0,
         phases: Vec::new(),
     };
-    Ok(Draft { plan, settings, tokenizer })
+    Ok(Draft { plan, settings })
 }
 
 /// The input of a plan.
@@ -362,26 +347,6 @@ fn indices(pipeline: &Pipeline, names: &[String]) -> Vec<u32> {
     sources.filter(|(_, source)| names.contains(&source.name)).map(|(index, _)| index).collect()
 }
 
-fn plan_tokens(pipeline: &Pipeline, assets: &Assets) -> Result<Option<PlanTokens>, String> {
-    let Some(tokens) = &pipeline.tokens else { return Ok(None) };
-    let tokenizer = assets.tokenizer(&tokens.tokenizer).map_err(|error| error.to_string())?;
-    let end = tokenizer
-        .end_of_document(tokens.end_of_document.as_deref())
-        .map_err(|error| error.to_string())?;
-    let path = match tokens.tokenizer.to_str() {
-        Some(text) if is_url(text) => tokens.tokenizer.clone(),
-        _ => std::path::absolute(&tokens.tokenizer).unwrap_or_else(|_| tokens.tokenizer.clone()),
-    };
-    Ok(Some(PlanTokens {
-        tokenizer: path,
-        vocab_size: tokenizer.vocab_size(),
-        end_of_document: end,
-        format: tokens.format,
-        validation_fraction: tokens.validation_fraction,
-        sequence_length: tokens.sequence_length,
-    }))
-}
-
 /// Cuts the stages at exchanges.
 fn phases(pipeline: &Pipeline, plan: &Plan) -> Vec<(PhaseKind, u32)> {
     let bytes: u64 = plan.sources.iter().map(|source| source.bytes).sum();
@@ -440,34 +405,10 @@ fn phases(pipeline: &Pipeline, plan: &Plan) -> Vec<(PhaseKind, u32)> {
         input = FlowInput::Spool { documents, verdicts: from, stage };
         first = stage + 1;
     }
-    let shards = pipeline.tokens.as_ref().map(|tokens| shard_cuts(tokens, bytes));
-    let output = FlowOutput::Final { tokens: shards };
+    let output = FlowOutput::Final { tokens: plan.tokens.is_some() };
     phases.push((PhaseKind::Flow { input, stages: first..plan.stages.len(), output }, plan.splits));
-    if let Some(cuts @ Cuts::Tokens { train, validation }) = shards {
-        phases.push((PhaseKind::Shard { from: phases.len() - 1, cuts }, train + validation));
-    }
+    phases.extend(tokens::phases(plan, phases.len() - 1));
     phases
-}
-
-/// How many shards: by the size of the input, since how much will be left is not known before.
-/// Text is about 4 bytes a token, a token 2 bytes, and stored text about half its size: so stored
-/// input and token data are of one order.
-fn shard_cuts(tokens: &crate::config::tokens::Tokens, bytes: u64) -> Cuts {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an estimate; f64 arithmetic is the same everywhere"
-    )]
-    let validation_bytes = (bytes as f64 * tokens.validation_fraction) as u64;
-    Cuts::Tokens {
-        train: parts(bytes, tokens.tokens_a_shard(1)),
-        validation: if tokens.validation_fraction > 0.0 {
-            parts(validation_bytes, tokens.tokens_a_shard(1))
-        } else {
-            0
-        },
-    }
 }
 
 /// Parts that let some cores work where the input is small.

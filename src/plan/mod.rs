@@ -10,6 +10,7 @@ mod files;
 pub mod inputs;
 pub mod lower;
 mod order;
+mod tokens;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -20,13 +21,18 @@ use serde::{Deserialize, Serialize};
 use crate::config::outcome::{LedgerDetail, Rejected};
 use crate::config::source::Documents;
 use crate::config::stage::Action;
-use crate::config::tokens::ShardFormat;
+use crate::config::tokens::Tokens;
 use crate::document::{DocumentId, SignalType};
 use crate::exchange::{self, Cuts};
 use crate::ops::{self, AnySettings, OpError};
 use crate::read::split::Split;
 use crate::read::{Fields, Piece};
 use crate::store::{Location, Store, StoreError};
+use crate::tokens::cells::CellField;
+use crate::tokens::count::Cells;
+use crate::tokens::format::ShardLayout;
+use crate::tokens::mixture::{Mix, MixtureError};
+use crate::tokens::record::Slices;
 
 /// Splits in one file of the plan: what a task has to read to find its own.
 const SPLITS_A_FILE: usize = 1024;
@@ -163,11 +169,40 @@ pub struct PlanTokens {
     /// Id put behind each document.
     pub end_of_document: u32,
     /// Layout of the shards.
-    pub format: ShardFormat,
-    /// Share of the documents for validation.
-    pub validation_fraction: f64,
+    pub layout: ShardLayout,
     /// Tokens of one training sequence.
     pub sequence_length: u32,
+    /// Tokens of a shard.
+    pub shard_tokens: u64,
+    /// Slices of each cell's order.
+    pub slices: Slices,
+    /// The fields that make a cell; none where the corpus is one.
+    pub cells: Vec<CellField>,
+    /// Hash of the tokenizer's files.
+    pub tokenizer_hash: String,
+    /// Hash of sources, stages and settings, without paths and input files.
+    pub recipe: String,
+    /// The settings.
+    pub config: Tokens,
+}
+
+impl PlanTokens {
+    /// Whether the mixture becomes one stream of shards.
+    #[must_use]
+    pub fn materialized(&self) -> bool {
+        self.config.mixture.as_ref().is_some_and(|mixture| mixture.materialize)
+    }
+
+    /// The mixture over the counted cells.
+    ///
+    /// # Errors
+    /// When it does not fit them.
+    pub fn mix(&self, cells: &Cells) -> Result<Mix, MixtureError> {
+        match &self.config.mixture {
+            Some(mixture) => Mix::solve(mixture, &self.config.curriculum, cells.train()),
+            None => Ok(Mix::all(cells.train())),
+        }
+    }
 }
 
 /// A step of the plan: tasks that do not need each other.
@@ -242,12 +277,31 @@ pub enum PhaseKind {
         /// Parts of the exchange.
         cuts: Cuts,
     },
-    /// Shuffled tokens become shards, one task a shard.
+    /// What each cell of the corpus holds is added up, by one task.
+    Count {
+        /// The phase that sent the tokens.
+        from: usize,
+    },
+    /// Documents go to their places in a materialised mixture.
+    Deal {
+        /// The phase that sent the tokens.
+        from: usize,
+        /// The phase that counted them.
+        count: usize,
+    },
+    /// Shuffled tokens become shards, some for each task.
     Shard {
         /// The phase that sent the tokens.
         from: usize,
-        /// How they are dealt out.
-        cuts: Cuts,
+        /// The phase that counted them.
+        count: usize,
+    },
+    /// The shards are described, by one task.
+    Dataset {
+        /// The phase that counted the tokens.
+        count: usize,
+        /// The phase that wrote the shards.
+        shards: usize,
     },
 }
 
@@ -281,8 +335,8 @@ pub enum FlowOutput {
     },
     /// To `documents/`, `ledger/` and, where the plan has tokens, to the shuffle.
     Final {
-        /// How tokens are dealt out to shards.
-        tokens: Option<Cuts>,
+        /// Whether they are tokenized.
+        tokens: bool,
     },
 }
 
@@ -300,14 +354,18 @@ impl PhaseKind {
             | Self::Send { stage, .. }
             | Self::Recall { stage, .. }
             | Self::Meet { stage, table: None, .. } => *stage == index,
-            Self::Meet { .. } | Self::Shard { .. } => false,
+            Self::Meet { .. }
+            | Self::Count { .. }
+            | Self::Deal { .. }
+            | Self::Shard { .. }
+            | Self::Dataset { .. } => false,
         }
     }
 
     /// Whether tasks of this phase turn text into tokens.
     #[must_use]
     pub fn tokenizes(&self) -> bool {
-        matches!(self, Self::Flow { output: FlowOutput::Final { tokens: Some(_) }, .. })
+        matches!(self, Self::Flow { output: FlowOutput::Final { tokens: true }, .. })
     }
 }
 
@@ -322,7 +380,10 @@ impl Phase {
             PhaseKind::Recall { .. } => "recall",
             PhaseKind::Meet { .. } => "meet",
             PhaseKind::Table { .. } => "table",
+            PhaseKind::Count { .. } => "count",
+            PhaseKind::Deal { .. } => "deal",
             PhaseKind::Shard { .. } => "shard",
+            PhaseKind::Dataset { .. } => "dataset",
         };
         format!("{index}-{kind}")
     }

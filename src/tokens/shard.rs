@@ -1,15 +1,21 @@
-//! The task of a shard phase: one shard, its documents in shuffled order.
+//! The tasks that write shards: documents in shuffled order, handed to a format.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt64Builder};
 use arrow::datatypes::{DataType, Field, Schema};
+use serde::{Deserialize, Serialize};
 
-use super::format::{self, ShardLayout, ShardName, TokenDocument};
+use super::TokensError;
+use super::count::Count;
+use super::cut::{ShardPlan, Take, share};
+use super::format::{
+    self, FinishedShard, Place, ShardLayout, ShardName, ShardWriter, TokenDocument,
+};
+use super::record::{TokenRecord, order, read_runs};
 use crate::config::source::Compression;
-use crate::config::tokens::{Packing, ShardCompression, ShardFormat};
-use crate::document::DocumentId;
-use crate::exchange::{Cuts, merge_part};
+use crate::exchange::{Merge, Record};
 use crate::exec::counters::Counters;
 use crate::exec::engine::Engine;
 use crate::exec::manifest::{Output, Role};
@@ -19,104 +25,199 @@ use crate::store::Written;
 /// Rows of `tokens/index` written at a time.
 const CHUNK: usize = 16 << 10;
 
-/// What a shard is called: `train_00003`.
-#[must_use]
-pub fn name(part: u32, cuts: Cuts) -> String {
-    match cuts {
-        Cuts::Tokens { train, .. } if part >= train => format!("validation_{:05}", part - train),
-        _ => format!("train_{part:05}"),
+/// A finished shard, as manifests and `dataset.json` have it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShardEntry {
+    /// Its name below `tokens`, without what the format adds: `web/train_00003`.
+    pub name: String,
+    /// Index of its cell, where all its documents are of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<usize>,
+    /// Index of its stage of the curriculum, where it is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<usize>,
+    /// Where it belongs.
+    #[serde(flatten)]
+    pub place: ShardName,
+    /// Its files.
+    pub files: Vec<Written>,
+    /// Tokens of documents, padding not counted.
+    #[serde(flatten)]
+    pub count: Count,
+    /// Rows, where documents are packed into rows.
+    #[serde(default)]
+    pub rows: u64,
+    /// Tokens of padding.
+    #[serde(default)]
+    pub padding: u64,
+    /// Documents that were cut at the end of a row.
+    #[serde(default)]
+    pub cut: u64,
+    /// What the format's own index of shards says about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<serde_json::Value>,
+}
+
+impl ShardEntry {
+    fn new(plan: &ShardPlan, name: String, place: ShardName, shard: &FinishedShard) -> Self {
+        Self {
+            name,
+            cell: plan.cell,
+            stage: plan.stage,
+            place,
+            files: shard.files.clone(),
+            count: Count { tokens: shard.tokens, documents: shard.documents },
+            rows: shard.rows,
+            padding: shard.padding,
+            cut: shard.cut,
+            index: shard.index.clone(),
+        }
+    }
+
+    /// As a format's index of a folder takes it.
+    #[must_use]
+    pub fn finished(&self) -> (ShardName, FinishedShard) {
+        let shard = FinishedShard {
+            files: self.files.clone(),
+            tokens: self.count.tokens,
+            documents: self.count.documents,
+            rows: self.rows,
+            padding: self.padding,
+            cut: self.cut,
+            index: self.index.clone(),
+        };
+        (self.place.clone(), shard)
     }
 }
 
-/// Writes the shard `part` and its rows of `tokens/index`. A shard without a document is not
-/// written, since no trainer opens an empty one.
+/// What the tasks write from.
+pub(crate) struct Sharding<'a> {
+    pub plans: &'a [ShardPlan],
+    pub layout: &'a ShardLayout,
+    /// The documents.
+    pub exchange: &'a [String],
+}
+
+/// What a task wrote.
+#[derive(Default)]
+pub(crate) struct Shards {
+    pub outputs: Vec<Output>,
+    pub counters: Counters,
+    pub entries: Vec<ShardEntry>,
+}
+
+/// Writes the shards of task `task` of `tasks`, and its rows of `tokens/index`.
 pub(crate) fn run(
     engine: &Engine,
-    part: u32,
-    cuts: Cuts,
-    exchange: &[String],
+    sharding: &Sharding<'_>,
+    (task, tasks): (u32, u32),
     work: &str,
-) -> Result<(Vec<Output>, Counters), ExecError> {
-    let store = &engine.store;
-    let name = name(part, cuts);
-    let (vocab_size, end_of_document, sequence_length) =
-        engine.plan.tokens.as_ref().map_or((0, 0, 0), |tokens| {
-            (tokens.vocab_size, tokens.end_of_document, tokens.sequence_length)
-        });
-    let layout = ShardLayout {
-        format: ShardFormat::Megatron,
-        width: format::width(ShardFormat::Megatron, vocab_size),
-        vocab_size,
-        end_of_document,
-        sequence_length,
-        packing: Packing::Documents,
-        compression: ShardCompression::Auto,
-        masked: false,
-    };
-    let shard_name = match cuts {
-        Cuts::Tokens { train, .. } if part >= train => {
-            ShardName { folder: "tokens".to_owned(), validation: true, number: part - train }
+) -> Result<Shards, ExecError> {
+    let weights: Vec<u64> = sharding.plans.iter().map(|plan| plan.tokens).collect();
+    let mut places = PlacesFile::new(format!("tokens/index/part-{task:05}.parquet"));
+    let mut shards = Shards::default();
+    for plan in &sharding.plans[share(&weights, task, tasks)] {
+        let Some(entry) = write(engine, sharding, plan, &mut places, &mut shards.counters, work)?
+        else {
+            continue;
+        };
+        let counters = &mut shards.counters;
+        let Count { tokens, documents } = entry.count;
+        if plan.validation {
+            counters.validation_tokens += tokens;
+            counters.validation_documents += documents;
+        } else {
+            counters.train_tokens += tokens;
+            counters.train_documents += documents;
         }
-        _ => ShardName { folder: "tokens".to_owned(), validation: false, number: part },
-    };
-    let mut shard = format::create(store, &shard_name, &layout)?;
-    let mut placed = Vec::new();
-    let mut places = Places::new(name);
-    let mut places_file = None;
-    merge_part(store, exchange, part, &format!("{work}.merge"), |record| {
-        let mut id = [0; 16];
-        id.copy_from_slice(&record.key[8..]);
-        let id = DocumentId(u128::from_be_bytes(id));
-        shard.push(&TokenDocument { id, tokens: &record.payload, loss: None })?;
-        shard.places(&mut placed);
-        for place in placed.drain(..) {
-            places.push(place.id, place.offset, place.length);
-        }
-        if places.rows >= CHUNK {
-            let file = match &mut places_file {
-                Some(file) => file,
-                None => places_file.insert(Places::create(engine, part)?),
-            };
-            file.write(&places.take()?)?;
-        }
-        Ok::<(), ExecError>(())
-    })?;
-    let finished = shard.finish()?;
-    if finished.documents == 0 {
-        return Ok((Vec::new(), Counters::default()));
+        counters.padding += entry.padding;
+        counters.cut += entry.cut;
+        let output = |written: &Written| Output {
+            role: Role::Shard,
+            written: written.clone(),
+            rows: documents,
+        };
+        shards.outputs.extend(entry.files.iter().map(output));
+        shards.entries.push(entry);
     }
-    shard.places(&mut placed);
-    for place in placed.drain(..) {
-        places.push(place.id, place.offset, place.length);
+    if let Some((written, rows)) = places.finish()? {
+        shards.outputs.push(Output { role: Role::Index, written, rows });
     }
-    let mut file = match places_file {
-        Some(file) => file,
-        None => Places::create(engine, part)?,
-    };
-    if places.rows > 0 {
-        file.write(&places.take()?)?;
-    }
-    let (index_file, documents) = file.finish()?;
-    let tokens = finished.tokens;
-    let output = |role, written: Written, rows| Output { role, written, rows };
-    let mut outputs: Vec<Output> = finished
-        .files
-        .into_iter()
-        .map(|written| output(Role::Shard, written, finished.documents))
-        .collect();
-    outputs.push(output(Role::Index, index_file, documents));
-    let mut counters = Counters::default();
-    if matches!(cuts, Cuts::Tokens { train, .. } if part >= train) {
-        (counters.validation_tokens, counters.validation_documents) = (tokens, documents);
-    } else {
-        (counters.train_tokens, counters.train_documents) = (tokens, documents);
-    }
-    Ok((outputs, counters))
+    Ok(shards)
 }
 
-/// Rows of `tokens/index`: where each document's tokens lie.
-struct Places {
-    shard: String,
+/// Writes one shard; `None` where no document is in it, since no trainer opens an empty one.
+fn write(
+    engine: &Engine,
+    sharding: &Sharding<'_>,
+    plan: &ShardPlan,
+    places: &mut PlacesFile,
+    counters: &mut Counters,
+    work: &str,
+) -> Result<Option<ShardEntry>, ExecError> {
+    let store = &engine.store;
+    let layout = sharding.layout;
+    let place =
+        ShardName { folder: plan.folder.clone(), validation: plan.validation, number: plan.number };
+    let name = place.below_tokens();
+    let width = layout.width.bytes();
+    let damaged =
+        |detail| TokensError::Damaged { path: "the exchange of tokens".to_owned(), detail };
+    let blocks = plan.group.block(*plan.slices.start())..=plan.group.block(*plan.slices.end());
+    let mut merge = Merge::range(store, sharding.exchange, blocks, &format!("{work}.merge"))?;
+    let mut record = Record::default();
+    let mut writer: Option<Box<dyn ShardWriter>> = None;
+    let mut mixed: BTreeMap<usize, Count> = BTreeMap::new();
+    let mut at = if let Take::Tokens { at, .. } = plan.take { at } else { 0 };
+    while merge.next_into(&mut record)? {
+        let document =
+            TokenRecord::read(&record.payload).ok_or(damaged("a record is too short"))?;
+        let count = document.tokens.len() / width;
+        let begin = at;
+        at += count as u64;
+        match plan.take {
+            Take::Tokens { from, .. } if begin < from => continue,
+            Take::Tokens { to, .. } if begin >= to => break,
+            Take::Orders { from, to } if !(from..=to).contains(&order(&record.key)) => continue,
+            _ => {}
+        }
+        let mask = if document.runs.is_empty() {
+            None
+        } else {
+            Some(read_runs(document.runs, count).ok_or(damaged("a loss mask is too short"))?)
+        };
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => writer.insert(format::create(store, &place, layout)?),
+        };
+        writer.push(&TokenDocument {
+            id: document.id,
+            tokens: document.tokens,
+            loss: mask.as_deref(),
+        })?;
+        if !plan.validation {
+            let cell = plan.cell.or(usize::try_from(document.cell).ok()).unwrap_or(0);
+            *mixed.entry(cell).or_default() += Count { tokens: count as u64, documents: 1 };
+        }
+        places.take(writer.as_mut(), &name);
+        places.write_full(engine)?;
+    }
+    merge.remove_scratch()?;
+    for (cell, count) in mixed {
+        *counters.mixed.entry(format!("{}/{cell}", plan.stage.unwrap_or(0))).or_default() += count;
+    }
+    let Some(mut writer) = writer else { return Ok(None) };
+    let finished = writer.finish()?;
+    places.take(writer.as_mut(), &name);
+    places.write(engine)?;
+    Ok(Some(ShardEntry::new(plan, name, place, &finished)))
+}
+
+/// The rows of `tokens/index` that a task writes: where each document's tokens lie.
+struct PlacesFile {
+    path: String,
+    file: Option<ParquetFile>,
+    moved: Vec<Place>,
     ids: StringBuilder,
     shards: StringBuilder,
     offsets: UInt64Builder,
@@ -124,10 +225,12 @@ struct Places {
     rows: usize,
 }
 
-impl Places {
-    fn new(shard: String) -> Self {
+impl PlacesFile {
+    fn new(path: String) -> Self {
         Self {
-            shard,
+            path,
+            file: None,
+            moved: Vec::new(),
             ids: StringBuilder::new(),
             shards: StringBuilder::new(),
             offsets: UInt64Builder::new(),
@@ -145,28 +248,49 @@ impl Places {
         ]))
     }
 
-    fn create(engine: &Engine, part: u32) -> Result<ParquetFile, ExecError> {
-        let path = format!("tokens/index/part-{part:05}.parquet");
-        let codec = Codec(Compression::Zstd);
-        ParquetFile::create(&engine.store, &path, &Self::schema(), codec, &[], &["id"])
+    /// Takes over what a writer has decided.
+    fn take(&mut self, writer: &mut dyn ShardWriter, shard: &str) {
+        writer.places(&mut self.moved);
+        for place in self.moved.drain(..) {
+            self.ids.append_value(place.id.to_string());
+            self.shards.append_value(shard);
+            self.offsets.append_value(place.offset);
+            self.lengths.append_value(place.length);
+            self.rows += 1;
+        }
     }
 
-    fn push(&mut self, id: DocumentId, offset: u64, length: u64) {
-        self.ids.append_value(id.to_string());
-        self.shards.append_value(&self.shard);
-        self.offsets.append_value(offset);
-        self.lengths.append_value(length);
-        self.rows += 1;
+    fn write_full(&mut self, engine: &Engine) -> Result<(), ExecError> {
+        if self.rows >= CHUNK { self.write(engine) } else { Ok(()) }
     }
 
-    fn take(&mut self) -> Result<RecordBatch, ExecError> {
-        self.rows = 0;
+    /// Writes the rows that are there.
+    fn write(&mut self, engine: &Engine) -> Result<(), ExecError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.ids.finish()),
             Arc::new(self.shards.finish()),
             Arc::new(self.offsets.finish()),
             Arc::new(self.lengths.finish()),
         ];
-        Ok(RecordBatch::try_new(Self::schema(), columns)?)
+        self.rows = 0;
+        let batch = RecordBatch::try_new(Self::schema(), columns)?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let codec = Codec(Compression::Zstd);
+                let schema = Self::schema();
+                let file =
+                    ParquetFile::create(&engine.store, &self.path, &schema, codec, &[], &["id"])?;
+                self.file.insert(file)
+            }
+        };
+        file.write(&batch)
+    }
+
+    fn finish(self) -> Result<Option<(Written, u64)>, ExecError> {
+        self.file.map(ParquetFile::finish).transpose()
     }
 }

@@ -6,9 +6,11 @@
 //! ordinary tokens.
 //!
 //! The state of the loader is one integer, the samples consumed: sample *s* is window
-//! `permutation(seed, s / windows)[s % windows]`. Nothing else decides what a step sees.
+//! `permutation(seed, s / windows)[s % windows]`. Nothing else decides what a step sees. Where shards
+//! are a blend of cells, [`super::blend`] says which window it is.
 
 use super::TrainError;
+use super::blend::{Blend, Windows};
 use super::random::{mix, stream};
 use super::shards::Tokens;
 
@@ -17,6 +19,7 @@ pub(crate) struct Loader {
     tokens: Tokens,
     length: u64,
     windows: u64,
+    blend: Option<Windows>,
     seed: u64,
 }
 
@@ -33,7 +36,24 @@ impl Loader {
                 sequence_length: length,
             });
         }
-        Ok(Self { tokens, length, windows, seed })
+        Ok(Self { tokens, length, windows, blend: None, seed })
+    }
+
+    /// Windows of `length` + 1 tokens of cells that are blended.
+    ///
+    /// # Errors
+    /// When there are fewer tokens than one window takes, all told or of a cell that is asked for.
+    pub(crate) fn blended(
+        tokens: Tokens,
+        blend: &Blend,
+        length: u64,
+        seed: u64,
+    ) -> Result<Self, TrainError> {
+        let mut loader = Self::new(tokens, length, seed)?;
+        if !blend.stages.is_empty() {
+            loader.blend = Some(Windows::new(blend, length, seed)?);
+        }
+        Ok(loader)
     }
 
     /// The window that sample number `sample` of the training reads.
@@ -49,7 +69,10 @@ impl Loader {
     pub(crate) fn batch(&self, first: u64, count: u64) -> Result<Vec<i64>, TrainError> {
         let mut out = Vec::new();
         for sample in first..first + count {
-            let start = self.window(sample) * self.length;
+            let start = match &self.blend {
+                Some(blend) => blend.start(sample),
+                None => self.window(sample) * self.length,
+            };
             self.tokens.read(start, self.length + 1, &mut out)?;
         }
         Ok(out)
@@ -67,7 +90,7 @@ impl Loader {
 /// outside the range goes through it again (cycle walking, <https://eprint.iacr.org/2001/012>: at
 /// most four turns on average). It needs no memory, so that an epoch of 10¹¹ windows costs nothing
 /// to start or to resume.
-fn permute(position: u64, size: u64, key: u64) -> u64 {
+pub(super) fn permute(position: u64, size: u64, key: u64) -> u64 {
     const ROUNDS: u64 = 6;
     if size < 2 {
         return position;

@@ -30,10 +30,12 @@ use std::time::Instant;
 use serde::Serialize;
 use tch::{Cuda, Device};
 
+pub use self::blend::Blend;
 use crate::config::train::{DeviceChoice, TrainSettings};
 use crate::store::{Store, StoreError};
 
 mod baseline;
+mod blend;
 mod checkpoint;
 mod data;
 mod loss;
@@ -58,6 +60,8 @@ pub struct TokenSet<'a> {
     pub store: &'a Store,
     /// Training shards in their order: paths in `store` without `.bin` and `.idx`.
     pub train: Vec<String>,
+    /// How they are blended.
+    pub blend: Blend,
     /// Validation shards, likewise.
     pub validation: Vec<String>,
     /// Token ids are below this.
@@ -341,7 +345,7 @@ fn open(
     let length = u64::from(settings.sequence_length);
     let map = |prefixes| shards::Tokens::open(tokens.store, prefixes, tokens.vocab_size);
     Ok((
-        data::Loader::new(map(&tokens.train)?, length, settings.seed)?,
+        data::Loader::blended(map(&tokens.train)?, &tokens.blend, length, settings.seed)?,
         data::Validation::new(map(&tokens.validation)?, length)?,
     ))
 }

@@ -245,6 +245,7 @@ fn token_set(store: &Store) -> TokenSet<'_> {
     TokenSet {
         store,
         train: vec!["tokens/train_00000".to_owned()],
+        blend: Blend::default(),
         validation: vec!["tokens/validation_00000".to_owned()],
         vocab_size: VOCAB,
         sequence_length: LENGTH,

@@ -106,7 +106,7 @@ impl Sweep<'_> {
     /// Whether one of the files has something for the range.
     fn any(&self, files: &[String], number: u32) -> Result<bool, ExchangeError> {
         for path in files {
-            if PartReader::open(self.store, path, number)?.is_some() {
+            if PartReader::one(self.store, path, number)?.is_some() {
                 return Ok(true);
             }
         }

@@ -157,7 +157,7 @@ fn check_call(word: &str, behind: &str) -> Result<(), String> {
 
 /// Finds the column that a name means: metadata, then a signal's full name, then a bare signal
 /// name that only one stage has.
-pub(super) fn resolve(name: &str, columns: &Columns) -> Result<Source, String> {
+pub(crate) fn resolve(name: &str, columns: &Columns) -> Result<Source, String> {
     if let Some(index) = columns.metadata.iter().position(|field| field == name) {
         return Ok(Source::Metadata(index));
     }

@@ -50,16 +50,17 @@ pub enum LayoutError {
     Length,
 }
 
-/// The format as the pipeline file names it.
-pub(super) fn name(format: ShardFormat) -> &'static str {
-    match format {
-        ShardFormat::Megatron => "megatron",
-        ShardFormat::Mds => "mds",
-        ShardFormat::Nanogpt => "nanogpt",
-        ShardFormat::Llmc => "llmc",
-        ShardFormat::Datatrove => "datatrove",
-        ShardFormat::Parquet => "parquet",
-        ShardFormat::Npy => "npy",
+impl LayoutError {
+    /// The key of `[tokens]` that it is about.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Masks(_) | Self::Vocabulary { .. } => "format",
+            Self::Rows(_) => "packing",
+            Self::Compression(_) => "compression",
+            Self::Shard { .. } => "shard_size",
+            Self::Length => "sequence_length",
+        }
     }
 }
 
@@ -68,7 +69,7 @@ pub(super) fn name(format: ShardFormat) -> &'static str {
 /// # Errors
 /// When the format has no place for what is asked of it.
 pub fn check(layout: &ShardLayout, shard_tokens: u64) -> Result<(), LayoutError> {
-    let format = name(layout.format);
+    let format = layout.format.name();
     let bare = matches!(layout.format, ShardFormat::Nanogpt | ShardFormat::Llmc);
     let rows = layout.packing != Packing::Documents;
     if bare && layout.masked {

@@ -61,7 +61,7 @@ impl ShardLayout {
 }
 
 /// Where a shard belongs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardName {
     /// Folder below the run directory: `tokens`, or `tokens/<cell>`.
     pub folder: String,
@@ -83,6 +83,13 @@ impl ShardName {
     #[must_use]
     pub fn stem(&self) -> String {
         format!("{}/{}_{:05}", self.folder, self.kind(), self.number)
+    }
+
+    /// The name with its folder, below `tokens`: `web/train_00003`.
+    #[must_use]
+    pub fn below_tokens(&self) -> String {
+        let stem = self.stem();
+        stem.strip_prefix("tokens/").unwrap_or(&stem).to_owned()
     }
 }
 

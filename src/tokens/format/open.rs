@@ -1,11 +1,9 @@
 //! Which format a file has.
 
-use super::check::name;
 use super::mds::MdsReader;
 use super::parquet::ParquetReader;
 use super::read::{Hints, ShardReader, damaged};
 use super::{ShardError, datatrove, llmc, megatron, nanogpt, npy};
-use crate::config::tokens::ShardFormat;
 use crate::store::Store;
 
 /// Opens any shard, recognised by its name and content: `.bin` with an `.idx` beside it is Megatron's
@@ -73,12 +71,4 @@ pub(crate) fn is_shard(path: &str) -> bool {
         && !file.ends_with(".loss.bin")
         && folder.rsplit('/').next() != Some("index")
         && known.iter().any(|ending| file.ends_with(ending))
-}
-
-impl ShardFormat {
-    /// Its name in the pipeline file.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        name(self)
-    }
 }

@@ -1,0 +1,161 @@
+//! `[tokens]` in a plan: the tokenizer looked at, cells resolved, phases behind the last flow.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{PhaseKind, Plan, PlanTokens};
+use crate::config::diagnostic::ConfigError;
+use crate::config::tokens::{Packing, ShardFormat, Shuffle, Tokens};
+use crate::config::{Pipeline, stage::Located};
+use crate::model::{AssetError, Assets, asset_hash};
+use crate::ops::Columns;
+use crate::store::is_url;
+use crate::tokens::cells::CellField;
+use crate::tokens::format::{self, ShardLayout};
+use crate::tokens::record::Slices;
+
+/// Slices of a cell for each shard that the whole input might fill: a task reads at most two that it
+/// needs in part only.
+const SLICES_A_SHARD: u64 = 16;
+
+/// The fewest slices.
+const FEWEST_SLICES: u64 = 64;
+
+/// The most tasks that write shards.
+const MOST_TASKS: u64 = 1 << 16;
+
+/// What is wrong with `[tokens]`, as far as the tokenizer and the columns say it.
+pub(super) fn check(
+    pipeline: &Pipeline,
+    tokens: &Located<Tokens>,
+    assets: &Assets,
+    columns: &Columns,
+) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    let spans = &tokens.spans;
+    if let Err((place, message)) = fields(tokens, columns) {
+        let span = spans.of(place);
+        errors.push(ConfigError::new(format!("[tokens.mixture] by: {message}"), span));
+    }
+    let tokenizer = match assets.tokenizer(&tokens.tokenizer) {
+        Ok(tokenizer) => tokenizer,
+        Err(error) => {
+            let span = spans.of("tokenizer");
+            errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
+            return errors;
+        }
+    };
+    if let Err(error) = tokenizer.end_of_document(tokens.end_of_document.as_deref()) {
+        let span = spans.of("end_of_document");
+        errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
+    }
+    let length = tokens.sequence_length as usize;
+    if let Some(train) = &pipeline.train {
+        if let Err(error) = train.resolve(length, tokenizer.vocab_size()) {
+            errors.push(ConfigError::new(error.to_string(), train.spans.of(error.key)));
+        }
+        let masked = tokens.chat.is_some() || tokens.prompt.is_some();
+        if tokens.format != ShardFormat::Megatron || tokens.packing != Packing::Documents || masked
+        {
+            let message =
+                "[train] reads `megatron` shards of whole documents without loss masks only";
+            errors.push(
+                ConfigError::new(message.to_owned(), spans.table.clone()).help(
+                    "run with --until tokens, or train with a trainer that reads these shards",
+                ),
+            );
+        }
+    }
+    errors
+}
+
+/// The fields that make a cell; what is wrong comes with the key it is about.
+fn fields(tokens: &Tokens, columns: &Columns) -> Result<Vec<CellField>, (&'static str, String)> {
+    let Some(mixture) = &tokens.mixture else { return Ok(Vec::new()) };
+    let names = mixture.by.as_slice().iter();
+    names.map(|name| CellField::find(name, columns).map_err(|error| ("mixture", error))).collect()
+}
+
+/// `[tokens]` as tasks see it, but for the recipe's hash.
+pub(super) fn plan(
+    tokens: &Tokens,
+    assets: &Assets,
+    columns: &Columns,
+    input_bytes: u64,
+) -> Result<PlanTokens, AssetError> {
+    let tokenizer = assets.tokenizer(&tokens.tokenizer)?;
+    let wrong = |source| AssetError::Tokenizer { path: tokens.tokenizer.clone(), source };
+    let end_of_document =
+        tokenizer.end_of_document(tokens.end_of_document.as_deref()).map_err(wrong)?;
+    let path = match tokens.tokenizer.to_str() {
+        Some(text) if is_url(text) => tokens.tokenizer.clone(),
+        _ => std::path::absolute(&tokens.tokenizer).unwrap_or_else(|_| tokens.tokenizer.clone()),
+    };
+    let vocab_size = tokenizer.vocab_size();
+    let layout = ShardLayout {
+        format: tokens.format,
+        width: format::width(tokens.format, vocab_size),
+        vocab_size,
+        end_of_document,
+        sequence_length: tokens.sequence_length,
+        packing: tokens.packing,
+        compression: tokens.compression,
+        masked: tokens.chat.is_some() || tokens.prompt.is_some(),
+    };
+    let shard_tokens = tokens.tokens_a_shard(layout.width.bytes() as u64);
+    let shards = tokens_of(input_bytes).div_ceil(shard_tokens);
+    Ok(PlanTokens {
+        tokenizer_hash: asset_hash(&tokens.tokenizer)?,
+        tokenizer: path,
+        vocab_size,
+        end_of_document,
+        layout,
+        sequence_length: tokens.sequence_length,
+        shard_tokens,
+        slices: Slices::at_least((shards * SLICES_A_SHARD).max(FEWEST_SLICES)),
+        // `check` has been asked before.
+        cells: fields(tokens, columns).unwrap_or_default(),
+        recipe: String::new(),
+        config: tokens.clone(),
+    })
+}
+
+/// About how many tokens the input might give, of which nothing more is known: stored text is about
+/// half its size, and a token about 4 bytes.
+fn tokens_of(input_bytes: u64) -> u64 {
+    input_bytes / 2
+}
+
+/// The settings that a recipe's hash covers: what shards are made of, not where files lie.
+pub(super) fn recipe(tokens: &PlanTokens) -> Value {
+    let mut config = serde_json::to_value(&tokens.config).unwrap_or_default();
+    if let Some(config) = config.as_object_mut() {
+        config.remove("tokenizer");
+        if let Some(chat) = config.get_mut("chat").and_then(Value::as_object_mut) {
+            let path = chat.remove("template");
+            let path = path.as_ref().and_then(Value::as_str);
+            let hash = path.and_then(|path| asset_hash(Path::new(path)).ok());
+            chat.insert("template".to_owned(), json!(hash));
+        }
+    }
+    json!([tokens.tokenizer_hash, config])
+}
+
+/// The phases behind the one that writes documents, which is the phase `from`.
+pub(super) fn phases(plan: &Plan, from: usize) -> Vec<(PhaseKind, u32)> {
+    let Some(tokens) = &plan.tokens else { return Vec::new() };
+    let bytes: u64 = plan.sources.iter().map(|source| source.bytes).sum();
+    let tasks = tokens_of(bytes).div_ceil(tokens.shard_tokens).clamp(1, MOST_TASKS);
+    let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
+    let count = from + 1;
+    let mut phases = vec![(PhaseKind::Count { from }, 1)];
+    let mut sent = from;
+    if tokens.materialized() || tokens.config.shuffle == Shuffle::Sequence {
+        phases.push((PhaseKind::Deal { from, count }, tasks));
+        sent = from + phases.len();
+    }
+    phases.push((PhaseKind::Shard { from: sent, count }, tasks));
+    phases.push((PhaseKind::Dataset { count, shards: from + phases.len() }, 1));
+    phases
+}

@@ -1,0 +1,134 @@
+//! Dealing out: documents of cells go to their places in a materialised mixture.
+//!
+//! A task reads some slices of the cells in their order, so that it knows at which token of its cell
+//! each document begins, and with that in which stages and readings of the cell it has a part. Each
+//! copy goes to the place in its stage that the cell has then reached, at random within the reading:
+//! every cell is spread evenly over the stage, so that any part of the stream holds the mixture.
+
+use super::TokensError;
+use super::count::{Cells, SliceTable};
+use super::cut::{self, share};
+use super::mixture::{Mix, Segment};
+use super::record::{Slices, TokenRecord, key};
+use crate::document::DocumentId;
+use crate::exchange::{Cuts, ExchangeWriter, Merge, Record};
+use crate::exec::ExecError;
+use crate::exec::engine::Engine;
+use crate::exec::manifest::{Output, Role};
+
+/// What a dealing task reads.
+pub(crate) struct Dealing<'a> {
+    pub cells: &'a Cells,
+    pub table: &'a SliceTable,
+    pub mix: &'a Mix,
+    pub slices: Slices,
+    /// Bytes of a token.
+    pub width: usize,
+    /// The documents, by cell.
+    pub exchange: &'a [String],
+}
+
+/// Deals out the documents of task `task` of `tasks`.
+pub(crate) fn run(
+    engine: &Engine,
+    dealing: &Dealing<'_>,
+    (task, tasks): (u32, u32),
+    work: &str,
+) -> Result<Vec<Output>, ExecError> {
+    let store = &engine.store;
+    let budget = engine.resources.exchange_bytes();
+    let mut out = ExchangeWriter::new(store, format!("{work}.dealt"), Cuts::Blocks, budget);
+    let mut sent = 0;
+    let pieces: Vec<(usize, usize)> = dealing
+        .table
+        .cells
+        .iter()
+        .enumerate()
+        .flat_map(|(cell, slices)| (0..slices.len()).map(move |slice| (cell, slice)))
+        .collect();
+    let weights: Vec<u64> =
+        pieces.iter().map(|&(cell, slice)| dealing.table.cells[cell][slice].tokens).collect();
+    let mine = &pieces[share(&weights, task, tasks)];
+    for run in mine.chunk_by(|left, right| left.0 == right.0) {
+        let (Some(&(index, first)), Some(&(_, last))) = (run.first(), run.last()) else { continue };
+        let cell = &dealing.cells.cells[index];
+        let slices = &dealing.table.cells[index];
+        let segments = if cell.validation {
+            Vec::new()
+        } else {
+            dealing.mix.segments(index, cell.count.tokens)
+        };
+        let blocks = cell.group.block(slices[first].number)..=cell.group.block(slices[last].number);
+        let scratch = format!("{work}.merge");
+        let mut merge = Merge::range(store, dealing.exchange, blocks, &scratch)?;
+        let mut record = Record::default();
+        let mut payload = Vec::new();
+        let mut at = slices[first].start;
+        while merge.next_into(&mut record)? {
+            let document = TokenRecord::read(&record.payload).ok_or(TokensError::Damaged {
+                path: "the exchange of tokens".to_owned(),
+                detail: "a record is too short",
+            })?;
+            // At most 20,000 cells.
+            let number = u32::try_from(index).unwrap_or(u32::MAX);
+            TokenRecord { cell: number, ..document }.write(&mut payload);
+            if cell.validation {
+                let order = document.id.random(engine.plan.seed, "mixture validation");
+                let tie = tie(document.id, 0);
+                out.push(key(cut::validation_group(), dealing.slices, order, tie), &payload)?;
+                sent += 1;
+            }
+            for segment in &segments {
+                if !(segment.start..segment.end).contains(&at) {
+                    continue;
+                }
+                let total = dealing.mix.stages[segment.stage].tokens[index];
+                let order = place(segment, total, document.id, engine.plan.seed);
+                let group = cut::stage_group(segment.stage);
+                out.push(
+                    key(group, dealing.slices, order, tie(document.id, segment.epoch)),
+                    &payload,
+                )?;
+                sent += 1;
+            }
+            at += (document.tokens.len() / dealing.width) as u64;
+        }
+        merge.remove_scratch()?;
+    }
+    Ok(vec![Output { role: Role::Exchange, written: out.finish()?, rows: sent }])
+}
+
+/// What keeps copies of one document apart, and documents at the same place.
+fn tie(id: DocumentId, epoch: u64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    let low = id.0 as u64;
+    low.wrapping_add(epoch)
+}
+
+/// The place in its stage, of which the cell has `total` tokens, of a document's copy in a segment.
+fn place(segment: &Segment, total: u64, id: DocumentId, seed: u64) -> u64 {
+    let purpose = format!("mixture {} {}", segment.stage, segment.epoch);
+    let random = id.random(seed, &purpose);
+    let length = segment.end - segment.start;
+    let tokens = (u128::from(segment.before) << 64) + u128::from(random) * u128::from(length);
+    // Below 2^64, since the segment ends within the total.
+    u64::try_from(tokens / u128::from(total.max(1))).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The readings of a cell in a stage follow each other, each over its part of the stage.
+        #[test]
+        fn places_follow_the_readings(before in 0u64..1 << 40, length in 1u64..1 << 40, after in 0u64..1 << 40, id in any::<u128>()) {
+            let segment = Segment { stage: 0, epoch: 3, start: 5, end: 5 + length, before };
+            let total = before + length + after;
+            let order = place(&segment, total, DocumentId(id), 17) as f64 / 2f64.powi(64);
+            let (from, to) = (before as f64 / total as f64, (before + length) as f64 / total as f64);
+            prop_assert!(order >= from - 1e-9 && order <= to + 1e-9, "{} {} {}", from, order, to);
+        }
+    }
+}
