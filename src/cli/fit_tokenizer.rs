@@ -161,6 +161,7 @@ impl FitTokenizer {
             text: self.text_field.clone(),
             id: "id".to_owned(),
             metadata: Vec::new(),
+            conversation: None,
             layout: Layout::default(),
         };
         Ok(sample::draw(&found, &files, &fields, self.seed, self.sample.0)?)

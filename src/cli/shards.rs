@@ -105,10 +105,10 @@ impl Paths {
         let width = match self.width {
             Some(WidthName::U16) => Some(Width::U16),
             Some(WidthName::U32) => Some(Width::U32),
-            None => tokens.map(|tokens| format::width(tokens.format, tokens.vocab_size)),
+            None => tokens.map(|tokens| tokens.layout.width),
         };
         let end_of_document =
-            self.end_of_document.or_else(|| tokens.map(|tokens| tokens.end_of_document));
+            self.end_of_document.or_else(|| tokens.map(|tokens| tokens.layout.end_of_document));
         let shards = match file {
             Some(file) => vec![file],
             None if store.exists("plan.json")? => format::shards_below(&store, "tokens")?,

@@ -1,5 +1,6 @@
 //! A plan made ready to run: ops built, models loaded, threads started, memory dealt out.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};

@@ -20,13 +20,14 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::ExecError;
 use super::manifest::{Manifest, Output, Role};
-use crate::config::tokens::ShardFormat;
+use crate::config::tokens::{Packing, ShardFormat, Shuffle};
 use crate::document::DocumentId;
 use crate::model::Assets;
 use crate::plan::{Plan, PlanTokens};
 use crate::read::caught;
 use crate::store::{Store, StoreError};
 use crate::tokens::format::{self, Hints, ReadSequence, ShardError};
+use crate::tokens::shard::ShardEntry;
 use crate::tokens::tokenizer::Tokenizer;
 
 /// What is wrong with a file.
@@ -85,10 +86,9 @@ pub fn verify(store: &Store, sample: u64) -> Result<Verified, ExecError> {
             let mut whole = true;
             for output in &manifest.outputs {
                 match output.role {
-                    // Gone once they were read.
-                    Role::Spool | Role::Exchange | Role::Remembered => continue,
+                    role if role.is_scratch() => continue,
                     Role::Documents => documents.push(output.written.path.clone()),
-                    Role::Ledger | Role::Rejected | Role::Shard | Role::Index => {}
+                    _ => {}
                 }
                 if let Some(problem) = damage(store, output)? {
                     whole = false;
@@ -98,21 +98,19 @@ pub fn verify(store: &Store, sample: u64) -> Result<Verified, ExecError> {
                     found.bytes += output.written.bytes;
                 }
             }
-            if whole && manifest.outputs.iter().any(|output| output.role == Role::Shard) {
+            if whole && !manifest.shards.is_empty() {
                 shards.push(manifest);
             }
         }
     }
     let Some(tokens) = &plan.tokens else { return Ok(found) };
-    let all: u64 = shards
-        .iter()
-        .map(|shard| shard.counters.train_documents + shard.counters.validation_documents)
-        .sum();
+    let entries = shards.iter().flat_map(|manifest| &manifest.shards);
+    let all: u64 = entries.map(|entry| entry.count.documents).sum();
     #[expect(clippy::cast_precision_loss, reason = "a share of a sample")]
     let fraction = if all == 0 { 0.0 } else { sample as f64 / all as f64 };
-    let mut drawn = Sample { seed: plan.seed, fraction, tokens: BTreeMap::new() };
+    let mut drawn = Sample { seed: plan.seed, fraction, pieces: BTreeMap::new() };
     for manifest in &shards {
-        check_shard(store, tokens, manifest, &mut drawn, &mut found)?;
+        check_shards(store, tokens, manifest, &mut drawn, &mut found)?;
     }
     if sample > 0 {
         compare(store, tokens, &documents, drawn, &mut found)?;
@@ -154,7 +152,7 @@ fn damage(store: &Store, output: &Output) -> Result<Option<String>, ExecError> {
 struct Sample {
     seed: u64,
     fraction: f64,
-    tokens: BTreeMap<DocumentId, Vec<u32>>,
+    pieces: BTreeMap<DocumentId, Vec<Vec<u32>>>,
 }
 
 /// A piece of a drawn document, in a shard.
@@ -165,32 +163,38 @@ struct Wanted {
     tokens: Vec<u32>,
 }
 
-/// Reads a shard and holds it against its manifest and its part of `tokens/index`.
-fn check_shard(
+/// What `tokens/index` says of a shard.
+#[derive(Default)]
+struct Placed {
+    tokens: u64,
+    /// The end of the last piece.
+    end: u64,
+    wanted: Vec<Wanted>,
+}
+
+/// Reads the shards of a task and holds them against their manifest and their part of
+/// `tokens/index`.
+fn check_shards(
     store: &Store,
     tokens: &PlanTokens,
     manifest: &Manifest,
     sample: &mut Sample,
     found: &mut Verified,
 ) -> Result<(), ExecError> {
-    let of = |role| manifest.outputs.iter().filter(move |output| output.role == role);
-    let Some(path) =
-        of(Role::Shard).map(|output| &output.written.path).find(|path| format::is_shard(path))
-    else {
-        return Ok(());
-    };
-    let counters = &manifest.counters;
-    let counted = counters.train_tokens + counters.validation_tokens;
-    let (mut placed, mut end) = (0, 0);
-    let mut wanted = Vec::new();
-    for index in of(Role::Index) {
+    let mut shards: BTreeMap<String, Placed> = BTreeMap::new();
+    for index in manifest.outputs.iter().filter(|output| output.role == Role::Index) {
         let index = &index.written.path;
-        let read = table(store, index, &["id", "offset", "length"], |batch| {
-            for (id, offset, length) in places(batch)? {
-                placed += length;
-                end = end.max(offset.checked_add(length)?);
+        let read = table(store, index, &["id", "shard", "offset", "length"], |batch| {
+            let names = batch.column_by_name("shard")?.as_string_opt::<i32>()?;
+            for (row, (id, offset, length)) in places(batch)?.into_iter().enumerate() {
+                if !shards.contains_key(names.value(row)) {
+                    shards.insert(names.value(row).to_owned(), Placed::default());
+                }
+                let placed = shards.get_mut(names.value(row))?;
+                placed.tokens += length;
+                placed.end = placed.end.max(offset.checked_add(length)?);
                 if id.chosen(sample.seed, "verify", sample.fraction) {
-                    wanted.push(Wanted { id, offset, length, tokens: Vec::new() });
+                    placed.wanted.push(Wanted { id, offset, length, tokens: Vec::new() });
                 }
             }
             Some(())
@@ -200,12 +204,34 @@ fn check_shard(
             return Ok(());
         }
     }
-    wanted.sort_by_key(|piece| piece.offset);
-    let hints = Hints {
-        width: Some(format::width(tokens.format, tokens.vocab_size)),
-        end_of_document: Some(tokens.end_of_document),
+    for entry in &manifest.shards {
+        let placed = shards.remove(&entry.name).unwrap_or_default();
+        check_shard(store, tokens, entry, placed, sample, found)?;
+    }
+    for name in shards.into_keys() {
+        found.problem("tokens/index", format!("it places documents in {name}, which is no shard"));
+    }
+    Ok(())
+}
+
+fn check_shard(
+    store: &Store,
+    tokens: &PlanTokens,
+    entry: &ShardEntry,
+    mut placed: Placed,
+    sample: &mut Sample,
+    found: &mut Verified,
+) -> Result<(), ExecError> {
+    let Some(path) =
+        entry.files.iter().map(|written| &written.path).find(|path| format::is_shard(path))
+    else {
+        found.problem(&entry.name, "its manifest names no file with its tokens");
+        return Ok(());
     };
-    let total = match read_shard(store, path, &hints, &mut wanted) {
+    let layout = &tokens.layout;
+    let hints = Hints { width: Some(layout.width), end_of_document: Some(layout.end_of_document) };
+    placed.wanted.sort_by_key(|piece| piece.offset);
+    let total = match read_shard(store, path, &hints, &mut placed.wanted) {
         Ok(total) => total,
         Err(ShardError::Store(error)) => return Err(error.into()),
         Err(error) => {
@@ -214,19 +240,23 @@ fn check_shard(
         }
     };
     found.shards += 1;
-    found.tokens += placed;
-    found.padding += total.saturating_sub(placed);
-    if placed != counted {
-        found.problem(
-            path,
-            format!("tokens/index places {placed} tokens, its task counted {counted}"),
-        );
-    } else if placed > total || end > total {
-        let most = placed.max(end);
-        found.problem(path, format!("it has {total} tokens where tokens/index places {most}"));
+    found.tokens += entry.count.tokens;
+    found.padding += entry.padding;
+    let (counted, padding, end) = (entry.count.tokens, entry.padding, placed.end);
+    if placed.tokens != counted {
+        let placed = placed.tokens;
+        let problem = format!("tokens/index places {placed} tokens, its task counted {counted}");
+        found.problem(path, problem);
     }
-    for piece in wanted {
-        sample.tokens.entry(piece.id).or_default().extend(piece.tokens);
+    if total != counted + padding || end > total {
+        let problem = format!(
+            "it has {total} tokens where its task counted {counted} and {padding} of padding, and \
+             tokens/index places some up to {end}"
+        );
+        found.problem(path, problem);
+    }
+    for piece in placed.wanted {
+        sample.pieces.entry(piece.id).or_default().push(piece.tokens);
     }
     Ok(())
 }
@@ -306,14 +336,11 @@ fn compare(
     mut drawn: Sample,
     found: &mut Verified,
 ) -> Result<(), ExecError> {
-    // With conversations, prompts or fill-in-the-middle the tokens are not those of the text.
-    let settings = serde_json::to_value(tokens).unwrap_or_default();
-    if ["chat", "prompt", "fim"]
-        .iter()
-        .any(|key| settings.get(key).is_some_and(|value| !value.is_null()))
-    {
-        found.not_sampled =
-            Some("tokens are those of rendered documents, not of `text`".to_owned());
+    let config = &tokens.config;
+    let rendered = config.chat.is_some() || config.prompt.is_some() || config.fim.is_some();
+    if rendered || config.shuffle == Shuffle::Sequence {
+        let reason = "tokens are those of rendered documents, or shuffled in pieces";
+        found.not_sampled = Some(reason.to_owned());
         return Ok(());
     }
     let tokenizer = match Assets::default().tokenizer(&tokens.tokenizer) {
@@ -330,9 +357,9 @@ fn compare(
             let texts = batch.column_by_name("text")?.as_string_opt::<i32>()?;
             for row in 0..batch.num_rows() {
                 let id = DocumentId(u128::from_str_radix(ids.value(row), 16).ok()?);
-                let Some(ids) = drawn.tokens.remove(&id) else { continue };
+                let Some(pieces) = drawn.pieces.remove(&id) else { continue };
                 found.sampled += 1;
-                if !agree(&tokenizer, tokens, &ids, texts.value(row)) {
+                if !agree(&tokenizer, tokens, &pieces, texts.value(row)) {
                     problems.push(format!("the tokens of document {id} are not those of its text"));
                 }
             }
@@ -343,7 +370,7 @@ fn compare(
             found.problem(path, problem);
         }
     }
-    for id in drawn.tokens.keys() {
+    for id in drawn.pieces.keys() {
         found.problem(
             "tokens/index",
             format!("document {id} is in the shards, but not in documents/"),
@@ -352,18 +379,28 @@ fn compare(
     Ok(())
 }
 
-/// Whether the tokens of a document (of all its copies) are those of the text.
-fn agree(tokenizer: &Tokenizer, tokens: &PlanTokens, ids: &[u32], text: &str) -> bool {
+/// Whether the tokens of a document, of all its copies, are those of the text.
+fn agree(tokenizer: &Tokenizer, tokens: &PlanTokens, pieces: &[Vec<u32>], text: &str) -> bool {
     let mut encoded: Vec<PipelineToken> = Vec::new();
     if tokenizer.encode_into(text, &mut encoded).is_err() {
         return false;
     }
     let mut copy = PipelineToken::cast_slice(&encoded).to_vec();
-    copy.push(tokens.end_of_document);
-    if tokens.format == ShardFormat::Llmc {
+    copy.push(tokens.layout.end_of_document);
+    if tokens.layout.format == ShardFormat::Llmc {
         copy.rotate_right(1);
     }
-    !ids.is_empty()
-        && ids.len().is_multiple_of(copy.len())
-        && ids.chunks(copy.len()).all(|ids| ids == copy)
+    // With best-fit packing the end of a long copy may stand before the full rows of the next one or
+    // even of its own, so pieces are told apart by their contents.
+    let length = match tokens.layout.packing {
+        Packing::BestFit => tokens.layout.sequence_length.max(1) as usize,
+        _ => copy.len(),
+    };
+    let mut expected: Vec<&[u32]> = copy.chunks(length).collect();
+    let copies = pieces.len() / expected.len();
+    let mut found: Vec<&[u32]> = pieces.iter().map(Vec::as_slice).collect();
+    expected = expected.repeat(copies);
+    expected.sort_unstable();
+    found.sort_unstable();
+    copies > 0 && found == expected
 }

@@ -55,7 +55,7 @@ pub(super) fn check(
     let layout = layout(tokens, tokenizer.vocab_size(), 0);
     let shard_tokens = tokens.tokens_a_shard(layout.width.bytes() as u64);
     if let Err(error) = format::check(&layout, shard_tokens) {
-        let span = spans.of("format");
+        let span = spans.of(error.key());
         errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
     }
     let length = tokens.sequence_length as usize;

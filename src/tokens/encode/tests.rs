@@ -34,7 +34,7 @@ fn tokenizer() -> (Arc<Tokenizer>, Vec<Special>) {
     }
     let text = file.to_string();
     let specials = chat::specials_of(&Json::parse(&text).unwrap());
-    (Arc::new(Tokenizer::from_bytes(text.as_bytes()).unwrap()), specials)
+    (Arc::new(Tokenizer::from_bytes("tokenizer.json", text.as_bytes()).unwrap()), specials)
 }
 
 fn form(template: &str, specials: &[Special]) -> ChatForm {
