@@ -282,9 +282,9 @@ fn reads(kind: &PhaseKind, from: usize) -> bool {
             from == *source || from == *documents || others.contains(&Some(from))
         }
         PhaseKind::Count { from: source } => from == *source,
-        PhaseKind::Deal { from: source, count } | PhaseKind::Shard { from: source, count } => {
-            from == *source || from == *count
-        }
+        PhaseKind::Deal { from: source, count }
+        | PhaseKind::Rows { from: source, count }
+        | PhaseKind::Shard { from: source, count } => from == *source || from == *count,
         // They read what stays.
         PhaseKind::Dataset { .. } => false,
     }

@@ -99,6 +99,11 @@ pub fn run_task(engine: &Engine, phase: usize, index: u32) -> Result<Manifest, E
                 Counters::default(),
             )
         }
+        PhaseKind::Rows { from, count } => {
+            let (sent, counted) = (load(*from)?, load(*count)?);
+            let task = (index, spec.tasks);
+            tokens::rows(engine, &sent.exchange, counted.slices.as_deref(), task, &work)?
+        }
         PhaseKind::Shard { from, count } => {
             let (sent, counted) = (load(*from)?, load(*count)?);
             let task = (index, spec.tasks);

@@ -158,7 +158,7 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
             let mixture = tokens.map(|tokens| (&tokens.config.mixture, &tokens.config.curriculum));
             json!([before[*from], before[*count], mixture, plan.seed])
         }
-        PhaseKind::Shard { from, count } => {
+        PhaseKind::Rows { from, count } | PhaseKind::Shard { from, count } => {
             let tokens = plan.tokens.as_ref();
             let shards =
                 tokens.map(|tokens| (&tokens.layout, tokens.shard_tokens, tokens.config.shuffle));

@@ -132,6 +132,12 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                 "deal out the documents of {from} to the mixture, some left out, some repeated → range exchange by place"
             ));
         }
+        PhaseKind::Rows { from, .. } => {
+            let from = plan.phases[*from].name(*from);
+            lines.push(format!(
+                "pack the documents of {from} → range exchange of rows by shuffled order"
+            ));
+        }
         PhaseKind::Shard { from, .. } => {
             lines.push(format!("merge the tokens of {}", plan.phases[*from].name(*from)));
             if let Some(tokens) = &plan.tokens {

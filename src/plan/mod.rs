@@ -322,6 +322,13 @@ pub enum PhaseKind {
         /// The phase that counted them.
         count: usize,
     },
+    /// Documents are packed into rows, and these shuffled.
+    Rows {
+        /// The phase that sent the documents.
+        from: usize,
+        /// The phase that counted them.
+        count: usize,
+    },
     /// Shuffled tokens become shards, some for each task.
     Shard {
         /// The phase that sent the tokens.
@@ -390,6 +397,7 @@ impl PhaseKind {
             Self::Meet { .. }
             | Self::Count { .. }
             | Self::Deal { .. }
+            | Self::Rows { .. }
             | Self::Shard { .. }
             | Self::Dataset { .. } => false,
         }
@@ -415,6 +423,7 @@ impl Phase {
             PhaseKind::Table { .. } => "table",
             PhaseKind::Count { .. } => "count",
             PhaseKind::Deal { .. } => "deal",
+            PhaseKind::Rows { .. } => "rows",
             PhaseKind::Shard { .. } => "shard",
             PhaseKind::Dataset { .. } => "dataset",
         };

@@ -160,8 +160,12 @@ pub(super) fn phases(plan: &Plan, from: usize) -> Vec<(PhaseKind, u32)> {
     let count = from + 1;
     let mut phases = vec![(PhaseKind::Count { from }, 1)];
     let mut sent = from;
-    if tokens.materialized() || tokens.config.shuffle == Shuffle::Sequence {
+    if tokens.materialized() {
         phases.push((PhaseKind::Deal { from, count }, tasks));
+        sent = from + phases.len();
+    }
+    if tokens.config.shuffle == Shuffle::Sequence {
+        phases.push((PhaseKind::Rows { from: sent, count }, tasks));
         sent = from + phases.len();
     }
     phases.push((PhaseKind::Shard { from: sent, count }, tasks));

@@ -33,6 +33,42 @@ pub struct ShardPlan {
     pub tokens: u64,
 }
 
+impl ShardPlan {
+    /// The parts of the exchange in which its documents are.
+    #[must_use]
+    pub fn blocks(&self) -> RangeInclusive<u64> {
+        self.group.block(*self.slices.start())..=self.group.block(*self.slices.end())
+    }
+
+    /// Whether what stands at this place in the order of its group belongs to the shard, where it is
+    /// a range of the order.
+    #[must_use]
+    pub fn takes_order(&self, order: u64) -> bool {
+        match self.take {
+            Take::Orders { from, to } => (from..=to).contains(&order),
+            Take::Tokens { .. } => true,
+        }
+    }
+}
+
+/// The shards of rows that are shuffled, made from those that they are packed for: as many, each an
+/// equal range of the order of its group.
+#[must_use]
+pub fn rows(packed: &[ShardPlan], slices: Slices) -> Vec<ShardPlan> {
+    let mut plans = Vec::with_capacity(packed.len());
+    for group in packed.chunk_by(|left, right| left.group == right.group) {
+        for (shard, plan) in (0..).zip(group) {
+            let (from, to) = range(shard, group.len() as u64);
+            plans.push(ShardPlan {
+                slices: slices.of(from)..=slices.of(to),
+                take: Take::Orders { from, to },
+                ..plan.clone()
+            });
+        }
+    }
+    plans
+}
+
 /// Which documents of some slices go to a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Take {

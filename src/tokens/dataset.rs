@@ -17,7 +17,7 @@ use crate::exec::ExecError;
 use crate::exec::counters::Counters;
 use crate::exec::engine::Engine;
 use crate::exec::manifest::{Manifest, Output, Role};
-use crate::plan::{Plan, PlanTokens};
+use crate::plan::{PhaseKind, Plan, PlanTokens};
 use crate::store::{Store, Written};
 
 /// Where the description stands in a run directory.
@@ -192,13 +192,18 @@ fn ratio(part: u64, whole: u64) -> f64 {
 pub(crate) fn run(engine: &Engine, shards: usize) -> Result<Vec<Output>, ExecError> {
     let (store, plan) = (&engine.store, &engine.plan);
     let Some(tokens) = &plan.tokens else { return Ok(Vec::new()) };
-    let phase = &plan.phases[shards];
     let mut entries = Vec::new();
     let mut counters = Counters::default();
-    for task in 0..phase.tasks {
-        if let Some(manifest) = Manifest::load(store, phase, shards, task)? {
-            counters.add(&manifest.counters);
-            entries.extend(manifest.shards);
+    for (index, phase) in plan.phases.iter().enumerate() {
+        // Whichever read documents counted them.
+        if !matches!(phase.kind, PhaseKind::Rows { .. }) && index != shards {
+            continue;
+        }
+        for task in 0..phase.tasks {
+            if let Some(manifest) = Manifest::load(store, phase, index, task)? {
+                counters.add(&manifest.counters);
+                entries.extend(manifest.shards);
+            }
         }
     }
     let cells = Cells::load(store)?;

@@ -16,19 +16,24 @@ pub mod format;
 pub mod mixture;
 mod pack;
 pub mod record;
+pub(crate) mod rows;
 pub mod sample;
 pub mod shard;
 pub(crate) mod sink;
 pub mod tokenizer;
 
 use self::count::{Cells, SliceTable};
+use self::cut::ShardPlan;
 pub use self::encode::{Encoder, TokenBatch};
 use self::format::ShardError;
 use self::mixture::MixtureError;
+use crate::config::tokens::Shuffle;
 use crate::document::DocumentId;
 use crate::exec::ExecError;
+use crate::exec::counters::Counters;
 use crate::exec::engine::Engine;
 use crate::exec::manifest::Output;
+use crate::plan::PlanTokens;
 use crate::store::StoreError;
 
 /// The tables that the tasks behind the count read.
@@ -63,7 +68,22 @@ pub(crate) fn deal(
     deal::run(engine, &dealing, task, work)
 }
 
-/// Writes a part of the shards from the documents of `exchange`.
+/// Packs a part of the documents of `exchange` into rows and sends these to random places.
+pub(crate) fn rows(
+    engine: &Engine,
+    exchange: &[String],
+    slices: Option<&str>,
+    task: (u32, u32),
+    work: &str,
+) -> Result<(Vec<Output>, Counters), ExecError> {
+    let Some(tokens) = &engine.plan.tokens else { return Ok((Vec::new(), Counters::default())) };
+    let plans = shards(engine, tokens, slices)?;
+    let layout = &tokens.layout;
+    let sharding = shard::Sharding { plans: &plans, layout, exchange, rows: false };
+    rows::send(engine, &sharding, tokens.slices, task, work)
+}
+
+/// Writes a part of the shards from the documents, or the rows, of `exchange`.
 pub(crate) fn shard(
     engine: &Engine,
     exchange: &[String],
@@ -72,15 +92,28 @@ pub(crate) fn shard(
     work: &str,
 ) -> Result<shard::Shards, ExecError> {
     let Some(tokens) = &engine.plan.tokens else { return Ok(shard::Shards::default()) };
+    let mut plans = shards(engine, tokens, slices)?;
+    let rows = tokens.config.shuffle == Shuffle::Sequence;
+    if rows {
+        plans = cut::rows(&plans, tokens.slices);
+    }
+    let sharding = shard::Sharding { plans: &plans, layout: &tokens.layout, exchange, rows };
+    shard::run(engine, &sharding, task, work)
+}
+
+/// The shards of a run whose tokens are counted.
+fn shards(
+    engine: &Engine,
+    tokens: &PlanTokens,
+    slices: Option<&str>,
+) -> Result<Vec<ShardPlan>, ExecError> {
     let (cells, table) = counted(engine, slices)?;
-    let plans = if tokens.materialized() {
+    Ok(if tokens.materialized() {
         let mix = tokens.mix(&cells).map_err(TokensError::from)?;
         cut::stream(&cells, &mix, tokens.slices, tokens.shard_tokens)
     } else {
         cut::cells(&cells, &table, tokens.shard_tokens)
-    };
-    let sharding = shard::Sharding { plans: &plans, layout: &tokens.layout, exchange };
-    shard::run(engine, &sharding, task, work)
+    })
 }
 
 /// Where a document comes in its cell: 64 random bits.

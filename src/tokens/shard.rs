@@ -14,6 +14,7 @@ use super::format::{
     self, FinishedShard, Place, ShardLayout, ShardName, ShardWriter, TokenDocument,
 };
 use super::record::{TokenRecord, order, read_runs};
+use super::rows;
 use crate::config::source::Compression;
 use crate::exchange::{Merge, Record};
 use crate::exec::counters::Counters;
@@ -94,8 +95,10 @@ impl ShardEntry {
 pub(crate) struct Sharding<'a> {
     pub plans: &'a [ShardPlan],
     pub layout: &'a ShardLayout,
-    /// The documents.
+    /// The documents, or rows of them.
     pub exchange: &'a [String],
+    /// Whether they are rows.
+    pub rows: bool,
 }
 
 /// What a task wrote.
@@ -156,61 +159,120 @@ fn write(
     work: &str,
 ) -> Result<Option<ShardEntry>, ExecError> {
     let store = &engine.store;
-    let layout = sharding.layout;
     let place =
         ShardName { folder: plan.folder.clone(), validation: plan.validation, number: plan.number };
     let name = place.below_tokens();
-    let width = layout.width.bytes();
-    let damaged =
-        |detail| TokensError::Damaged { path: "the exchange of tokens".to_owned(), detail };
-    let blocks = plan.group.block(*plan.slices.start())..=plan.group.block(*plan.slices.end());
-    let mut merge = Merge::range(store, sharding.exchange, blocks, &format!("{work}.merge"))?;
-    let mut record = Record::default();
-    let mut writer: Option<Box<dyn ShardWriter>> = None;
-    let mut mixed: BTreeMap<usize, Count> = BTreeMap::new();
-    let mut at = if let Take::Tokens { at, .. } = plan.take { at } else { 0 };
-    while merge.next_into(&mut record)? {
-        let document =
-            TokenRecord::read(&record.payload).ok_or(damaged("a record is too short"))?;
-        let count = document.tokens.len() / width;
-        let begin = at;
-        at += count as u64;
-        match plan.take {
-            Take::Tokens { from, .. } if begin < from => continue,
-            Take::Tokens { to, .. } if begin >= to => break,
-            Take::Orders { from, to } if !(from..=to).contains(&order(&record.key)) => continue,
-            _ => {}
+    let finished = if sharding.rows {
+        let mut placed = |moved: &mut Vec<Place>| {
+            places.add(moved, &name);
+            places.write_full(engine)
+        };
+        rows::write(store, sharding, plan, &place, work, &mut placed)?
+    } else {
+        let mut writer: Option<Box<dyn ShardWriter>> = None;
+        let mut documents = Documents::open(engine, sharding, plan, work)?;
+        while let Some(document) = documents.next()? {
+            let writer = match &mut writer {
+                Some(writer) => writer,
+                None => writer.insert(format::create(store, &place, sharding.layout)?),
+            };
+            writer.push(&document)?;
+            places.take(writer.as_mut(), &name);
+            places.write_full(engine)?;
         }
-        let mask = if document.runs.is_empty() {
-            None
-        } else {
-            Some(read_runs(document.runs, count).ok_or(damaged("a loss mask is too short"))?)
+        documents.close(counters)?;
+        match writer {
+            Some(mut writer) => {
+                let finished = writer.finish()?;
+                places.take(writer.as_mut(), &name);
+                Some(finished)
+            }
+            None => None,
+        }
+    };
+    places.write(engine)?;
+    Ok(finished.map(|finished| ShardEntry::new(plan, name, place, &finished)))
+}
+
+/// The documents of a shard, in shuffled order.
+pub(super) struct Documents<'a> {
+    plan: &'a ShardPlan,
+    merge: Merge,
+    record: Record,
+    mask: Vec<u8>,
+    /// Bytes of a token.
+    width: usize,
+    /// First token of the next document in its cell.
+    at: u64,
+    /// Training documents by cell.
+    mixed: BTreeMap<usize, Count>,
+}
+
+impl<'a> Documents<'a> {
+    pub(super) fn open(
+        engine: &Engine,
+        sharding: &Sharding<'a>,
+        plan: &'a ShardPlan,
+        work: &str,
+    ) -> Result<Self, ExecError> {
+        let scratch = format!("{work}.merge");
+        Ok(Self {
+            plan,
+            merge: Merge::range(&engine.store, sharding.exchange, plan.blocks(), &scratch)?,
+            record: Record::default(),
+            mask: Vec::new(),
+            width: sharding.layout.width.bytes(),
+            at: if let Take::Tokens { at, .. } = plan.take { at } else { 0 },
+            mixed: BTreeMap::new(),
+        })
+    }
+
+    /// The next document.
+    pub(super) fn next(&mut self) -> Result<Option<TokenDocument<'_>>, ExecError> {
+        let damaged =
+            |detail| TokensError::Damaged { path: "the exchange of tokens".to_owned(), detail };
+        let short = || damaged("a record is too short");
+        let count = loop {
+            if !self.merge.next_into(&mut self.record)? {
+                return Ok(None);
+            }
+            let document = TokenRecord::read(&self.record.payload).ok_or_else(short)?;
+            let count = document.tokens.len() / self.width;
+            let begin = self.at;
+            self.at += count as u64;
+            match self.plan.take {
+                Take::Tokens { from, .. } if begin < from => {}
+                Take::Tokens { to, .. } if begin >= to => return Ok(None),
+                Take::Orders { .. } if !self.plan.takes_order(order(&self.record.key)) => {}
+                _ => break count,
+            }
         };
-        let writer = match &mut writer {
-            Some(writer) => writer,
-            None => writer.insert(format::create(store, &place, layout)?),
-        };
-        writer.push(&TokenDocument {
+        let document = TokenRecord::read(&self.record.payload).ok_or_else(short)?;
+        let masked = !document.runs.is_empty();
+        if masked {
+            self.mask = read_runs(document.runs, count)
+                .ok_or_else(|| damaged("a loss mask is too short"))?;
+        }
+        if !self.plan.validation {
+            let cell = self.plan.cell.or(usize::try_from(document.cell).ok()).unwrap_or(0);
+            *self.mixed.entry(cell).or_default() += Count { tokens: count as u64, documents: 1 };
+        }
+        Ok(Some(TokenDocument {
             id: document.id,
             tokens: document.tokens,
-            loss: mask.as_deref(),
-        })?;
-        if !plan.validation {
-            let cell = plan.cell.or(usize::try_from(document.cell).ok()).unwrap_or(0);
-            *mixed.entry(cell).or_default() += Count { tokens: count as u64, documents: 1 };
+            loss: masked.then_some(&self.mask[..]),
+        }))
+    }
+
+    /// Ends the reading and counts what was read.
+    pub(super) fn close(mut self, counters: &mut Counters) -> Result<(), ExecError> {
+        self.merge.remove_scratch()?;
+        for (cell, count) in self.mixed {
+            let name = format!("{}/{cell}", self.plan.stage.unwrap_or(0));
+            *counters.mixed.entry(name).or_default() += count;
         }
-        places.take(writer.as_mut(), &name);
-        places.write_full(engine)?;
+        Ok(())
     }
-    merge.remove_scratch()?;
-    for (cell, count) in mixed {
-        *counters.mixed.entry(format!("{}/{cell}", plan.stage.unwrap_or(0))).or_default() += count;
-    }
-    let Some(mut writer) = writer else { return Ok(None) };
-    let finished = writer.finish()?;
-    places.take(writer.as_mut(), &name);
-    places.write(engine)?;
-    Ok(Some(ShardEntry::new(plan, name, place, &finished)))
 }
 
 /// The rows of `tokens/index` that a task writes: where each document's tokens lie.
@@ -250,8 +312,15 @@ impl PlacesFile {
 
     /// Takes over what a writer has decided.
     fn take(&mut self, writer: &mut dyn ShardWriter, shard: &str) {
-        writer.places(&mut self.moved);
-        for place in self.moved.drain(..) {
+        let mut moved = std::mem::take(&mut self.moved);
+        writer.places(&mut moved);
+        self.add(&mut moved, shard);
+        self.moved = moved;
+    }
+
+    /// Takes over places.
+    fn add(&mut self, moved: &mut Vec<Place>, shard: &str) {
+        for place in moved.drain(..) {
             self.ids.append_value(place.id.to_string());
             self.shards.append_value(shard);
             self.offsets.append_value(place.offset);

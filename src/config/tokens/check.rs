@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Amount, CurriculumStage, Curve, Mixture, Tokens};
+use super::{Amount, CurriculumStage, Curve, Mixture, Packing, Shuffle, Tokens};
 use crate::config::diagnostic::{ConfigError, nearest};
 use crate::config::stage::Located;
 use crate::tokens::mixture::Pattern;
@@ -47,6 +47,13 @@ fn plain(tokens: &Tokens) -> Vec<Mistake> {
             "shard_tokens",
             "shard_size and shard_tokens both say how large a shard is".to_owned(),
             "keep one of them",
+        );
+    }
+    if tokens.shuffle == Shuffle::Sequence && tokens.packing == Packing::Documents {
+        wrong(
+            "shuffle",
+            "there are no rows to shuffle".to_owned(),
+            "set packing = \"concatenate\" or \"best-fit\", or leave out `shuffle`",
         );
     }
     mistakes

@@ -240,7 +240,16 @@ pub fn create(
     name: &ShardName,
     layout: &ShardLayout,
 ) -> Result<Box<dyn ShardWriter>, ShardError> {
-    let writer: Box<dyn SequenceWriter> = match layout.format {
+    Ok(pack::pack(sequences(store, name, layout)?, layout))
+}
+
+/// Starts a shard whose sequences are made already.
+pub(crate) fn sequences(
+    store: &Store,
+    name: &ShardName,
+    layout: &ShardLayout,
+) -> Result<Box<dyn SequenceWriter>, ShardError> {
+    Ok(match layout.format {
         ShardFormat::Megatron => Box::new(megatron::MegatronWriter::create(store, name, layout)?),
         ShardFormat::Mds => Box::new(mds::MdsWriter::create(store, name, layout)?),
         ShardFormat::Nanogpt => Box::new(nanogpt::NanogptWriter::create(store, name)?),
@@ -250,8 +259,7 @@ pub fn create(
         }
         ShardFormat::Parquet => Box::new(parquet::ParquetWriter::create(store, name, layout)?),
         ShardFormat::Npy => npy::create(store, name, layout)?,
-    };
-    Ok(pack::pack(writer, layout))
+    })
 }
 
 /// Index files of a folder, given all its shards of one kind in any order: paths and contents. Only
