@@ -20,13 +20,17 @@ milliseconds a MB beside the encoder. Runs with `tokenizers==0.23.3 tiktoken==0.
 gigatoken==0.10.0 datatrove[io]==0.10.1 transformers`; a tool that is not there is left out.
 """
 
+import sys
+
+# This file has the name of a module of Python's own, which others import.
+sys.path.pop(0)
+
 import argparse
 import gzip
 import json
 import os
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -193,6 +197,7 @@ def main() -> None:
     kinds = ["bare", "encoder", "tamis", *TOOLS]
     parser.add_argument("--only", nargs="+", choices=kinds, default=kinds)
     arguments = parser.parse_args()
+    arguments.tokens, arguments.tamis = arguments.tokens.resolve(), arguments.tamis.resolve()
     folder = arguments.data / "tokenizers"
     os.environ |= {
         "TOKENIZERS": str(folder), "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
