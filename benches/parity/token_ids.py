@@ -17,7 +17,8 @@ read. References: tiktoken's `encode_ordinary` for the three rank encodings, and
 
 Where tiktoken cannot encode a text (it fails on very long words), tokenizers must have the same ids.
 Prints a line a part and tokenizer, then each difference in its smallest form. Exits 1 if there is
-one that is not known: code points that a newer Unicode assigns than the reference knows.
+one that is not known. Known are letters that the library's Unicode 17 assigns and the references do
+not: in gpt2 U+3315A U+9968 is one word to tamis and two to tiktoken and tokenizers.
 
     tokenizers/gpt2/vocab.json, merges.txt    tokenizers/cl100k_base.tiktoken.gz
     tokenizers/o200k_base.tiktoken.gz         tokenizers/{qwen3,deepseek}/tokenizer.json.gz
