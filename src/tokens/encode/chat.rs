@@ -120,10 +120,17 @@ impl ChatEncoder {
     }
 
     /// What a conversation is rendered to.
-    #[cfg(test)]
+    #[cfg(any(test, trychat))]
     pub(super) fn text_of(&self, transcript: &str, outline: &str) -> Result<String, Reason> {
         let conversation = self.prepare(transcript, outline)?;
         Ok(self.render(&conversation, false)?.text.replace(super::pieces::BREAK, ""))
+    }
+
+    #[cfg(trychat)]
+    pub(super) fn why(&self, transcript: &str, outline: &str) -> String {
+        let conversation = self.prepare(transcript, outline).unwrap();
+        let mut text = String::new();
+        match self.template.render(&conversation, false, &mut text) { Ok(()) => String::new(), Err(e) => chain(&e) }
     }
 
     /// Whether what was rendered ends with a turn that no control token ends.
