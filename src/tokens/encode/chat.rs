@@ -213,14 +213,23 @@ impl ChatEncoder {
             // Marks stand in the order of messages, as checked above.
             let own = marks.partition_point(|mark| mark.1 < number)
                 ..marks.partition_point(|mark| mark.1 <= number);
-            let (Some((first, _)), Some((last, _))) =
-                (marks[own.clone()].first(), marks[own.clone()].last())
-            else {
-                return Err(MASK);
-            };
-            let (first, last) = (*first, *last);
             let before = own.start.checked_sub(1).map_or(0, |mark| marks[mark].0).max(end_before);
             let behind = marks.get(own.end).map_or(text.len(), |mark| mark.0);
+            let places = (marks[own.clone()].first(), marks[own].last());
+            let (Some((first, _)), Some((last, _))) = places else {
+                // An answer without any text: what its header and its end enclose.
+                let window = &text[before..behind];
+                let header = turns.headers.first().and_then(|header| {
+                    window.find(header.as_str()).map(|at| before + at + header.len())
+                });
+                let start = header.ok_or(MASK)?;
+                let end = (!turns.end.is_empty()).then(|| text[start..behind].find(&turns.end));
+                let end = start + end.flatten().ok_or(MASK)? + turns.end.len();
+                learn.push(start..end);
+                end_before = end;
+                continue;
+            };
+            let (first, last) = (*first, *last);
             if first < before {
                 return Err(MASK);
             }

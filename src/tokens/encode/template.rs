@@ -90,14 +90,12 @@ impl Template {
         } else {
             conversation.tools.iter().map(value).collect()
         };
-        let context: Value = [
+        let context = Value::from_pairs([
             ("messages", messages),
             ("tools", tools),
             ("documents", Value::from(())),
             ("add_generation_prompt", Value::from(prompt)),
-        ]
-        .into_iter()
-        .collect();
+        ]);
         let mut bytes = std::mem::take(out).into_bytes();
         bytes.clear();
         let mut capped = Capped(bytes);
@@ -184,7 +182,7 @@ fn message(message: &Message) -> Value {
         Content::Parts(parts) => {
             let part = |text: &String| -> Value {
                 let fields = [("type", "text"), ("text", text.as_str())];
-                fields.map(|(key, value)| (key, Value::from(value))).into_iter().collect()
+                Value::from_pairs(fields.map(|(key, value)| (key, Value::from(value))))
             };
             fields.push(("content", parts.iter().map(part).collect()));
         }
@@ -205,8 +203,8 @@ fn message(message: &Message) -> Value {
                 fields.push(("id", Value::from(id.as_str())));
             }
             fields.push(("type", Value::from("function")));
-            fields.push(("function", function.into_iter().collect()));
-            fields.into_iter().collect()
+            fields.push(("function", Value::from_pairs(function)));
+            Value::from_pairs(fields)
         };
         fields.push(("tool_calls", message.calls.iter().map(call).collect()));
     }
@@ -216,7 +214,7 @@ fn message(message: &Message) -> Value {
     if let Some(name) = &message.name {
         fields.push(("name", Value::from(name.as_str())));
     }
-    fields.into_iter().collect()
+    Value::from_pairs(fields)
 }
 
 /// A JSON value as templates see it.
@@ -229,7 +227,7 @@ pub(super) fn value(json: &Json) -> Value {
         Json::Text(text) => Value::from(text.as_str()),
         Json::List(values) => values.iter().map(value).collect(),
         Json::Object(fields) => {
-            fields.iter().map(|(key, inner)| (key.as_str(), value(inner))).collect()
+            Value::from_pairs(fields.iter().map(|(key, inner)| (key.as_str(), value(inner))))
         }
     }
 }
