@@ -369,3 +369,90 @@ fn what_cannot_be_mixed_is_said_before_any_work() {
     let message = fail(65, &["run", &file, "--out", &lab.text("out")]);
     assert!(message.contains("at most 4 times are allowed"), "{message}");
 }
+
+/// Tokens of each document in order of their ids, wherever its pieces lie.
+fn sorted_tokens(run: &Path) -> BTreeMap<String, Vec<u16>> {
+    let index = table(&run.join("tokens/index"));
+    let column = |name: &str| -> Vec<u64> {
+        let values = |batch: &RecordBatch| {
+            batch.column_by_name(name).unwrap().as_primitive::<UInt64Type>().values().to_vec()
+        };
+        index.iter().flat_map(values).collect()
+    };
+    let (offsets, lengths) = (column("offset"), column("length"));
+    let mut found: BTreeMap<String, Vec<u16>> = BTreeMap::new();
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let rows =
+        texts(&index, "id").into_iter().flatten().zip(texts(&index, "shard").into_iter().flatten());
+    for ((id, shard), (offset, length)) in rows.zip(offsets.into_iter().zip(lengths)) {
+        let bytes = files
+            .entry(shard.clone())
+            .or_insert_with(|| std::fs::read(run.join(format!("tokens/{shard}.bin"))).unwrap());
+        let piece = &bytes[2 * offset as usize..2 * (offset + length) as usize];
+        found
+            .entry(id)
+            .or_default()
+            .extend(piece.as_chunks::<2>().0.iter().map(|id| u16::from_le_bytes(*id)));
+    }
+    for tokens in found.values_mut() {
+        tokens.sort_unstable();
+    }
+    found
+}
+
+#[test]
+fn rows_are_shuffled_and_nothing_is_lost() {
+    let lab = Lab::new();
+    let plain = sorted_tokens(&run(&lab, "plain", "[tokens.mixture]", &[]));
+    for packing in ["concatenate", "best-fit"] {
+        let keys = |shuffle: &str| {
+            format!(
+                "sequence_length = 256\npacking = \"{packing}\"\nshuffle = \"{shuffle}\"\n[tokens.mixture]"
+            )
+        };
+        let rows = run(&lab, &format!("rows-{packing}"), &keys("sequence"), &[]);
+        let threads =
+            run(&lab, &format!("threads-{packing}"), &keys("sequence"), &["--threads", "3"]);
+        assert_same(&rows, &threads);
+        assert_eq!(sorted_tokens(&rows), plain, "{packing}");
+        succeed(&["verify", rows.to_str().unwrap()]);
+        let documents = dataset(&rows)["train"]["documents"].clone();
+        let unshuffled = run(&lab, &format!("packed-{packing}"), &keys("document"), &[]);
+        assert_eq!(dataset(&unshuffled)["train"]["documents"], documents);
+        // Pieces of a long document no longer follow each other.
+        let neighbours = |run: &Path| {
+            let ids: Vec<String> =
+                texts(&table(&run.join("tokens/index")), "id").into_iter().flatten().collect();
+            ids.windows(2).filter(|pair| pair[0] == pair[1]).count()
+        };
+        assert!(
+            neighbours(&rows) * 10
+                < table(&rows.join("tokens/index")).iter().map(RecordBatch::num_rows).sum()
+        );
+    }
+}
+
+#[test]
+fn every_format_takes_cells_and_is_verified() {
+    let lab = Lab::new();
+    for (format, keys) in [
+        ("megatron", ""),
+        ("mds", "packing = \"concatenate\"\n"),
+        ("nanogpt", ""),
+        ("llmc", ""),
+        ("datatrove", ""),
+        ("parquet", "packing = \"best-fit\"\n"),
+        ("npy", "packing = \"concatenate\"\nshuffle = \"sequence\"\n"),
+    ] {
+        let tokens = format!(
+            "format = \"{format}\"\nsequence_length = 512\n{keys}[tokens.mixture]\nweights = {{ web = 2, books = 1 }}"
+        );
+        let out = run(&lab, format, &tokens, &[]);
+        let report = succeed(&["verify", out.to_str().unwrap()]);
+        assert!(!report.is_empty());
+        for folder in ["web", "books"] {
+            assert!(!files(&out.join("tokens").join(folder)).is_empty(), "{format}/{folder}");
+        }
+        assert!(out.join("tokens/blend/mixture.json").exists());
+    }
+}

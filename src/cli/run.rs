@@ -100,7 +100,12 @@ impl Run {
         let summary = self.curate(&engine)?;
         match self.format {
             OutputFormat::Text => {
-                print(&format!("{}{}\n", summary.funnel(), summary.headline()))?;
+                print(&format!(
+                    "{}{}{}\n",
+                    summary.funnel(),
+                    summary.mixture(),
+                    summary.headline()
+                ))?;
             }
             OutputFormat::Json => print(&format!("{}\n", serde_json::to_string_pretty(&summary)?))?,
         }

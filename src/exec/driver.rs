@@ -17,6 +17,7 @@ use crate::cluster::{Cluster, PhaseJob};
 use crate::plan::{FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanError};
 use crate::store::Store;
 use crate::tokens::count::CELLS;
+use crate::tokens::dataset::Dataset;
 
 /// Which files a finished phase left for later ones; written by the driver, read by tasks.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -164,7 +165,13 @@ pub fn run(
     }
     let tokens = options.until >= Until::Tokens && plan.tokens.is_some();
     let wall_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let summary = Summary::new(plan, &totals, tokens, wall_ms, wall);
+    let mut summary = Summary::new(plan, &totals, tokens, wall_ms, wall);
+    if let (Some(summary), true) = (&mut summary.tokens, last + 1 == plan.phases.len()) {
+        let dataset = Dataset::load(store)?;
+        if !dataset.by.is_empty() {
+            summary.mixture = dataset.stages;
+        }
+    }
     summary.save(store)?;
     recall::publish(store, plan)?;
     // Kept while shards are still to be made from it.

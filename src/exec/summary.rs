@@ -10,6 +10,7 @@ use super::ExecError;
 use super::counters::Counters;
 use crate::plan::{Plan, PlanError, PlanStage};
 use crate::store::Store;
+use crate::tokens::dataset::Stage;
 
 const PATH: &str = "summary.json";
 
@@ -118,6 +119,15 @@ pub struct TokenSummary {
     pub validation: u64,
     /// Documents in validation shards.
     pub validation_documents: u64,
+    /// Tokens of padding, where documents are packed into rows.
+    #[serde(default)]
+    pub padding: u64,
+    /// Documents that were cut at the end of a row.
+    #[serde(default)]
+    pub cut: u64,
+    /// What each stage of training takes of each cell, where there is a mixture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mixture: Vec<Stage>,
 }
 
 impl Summary {
@@ -166,6 +176,9 @@ impl Summary {
                 train_documents: totals.train_documents,
                 validation: totals.validation_tokens,
                 validation_documents: totals.validation_documents,
+                padding: totals.padding,
+                cut: totals.cut,
+                mixture: Vec::new(),
             }),
             wall_ms,
             phases_ms,
@@ -214,6 +227,36 @@ impl Summary {
         text
     }
 
+    /// The mixture: what was asked of each cell, and what the shards hold.
+    #[must_use]
+    pub fn mixture(&self) -> String {
+        let stages = self.tokens.as_ref().map_or(&[][..], |tokens| &tokens.mixture);
+        let cells = stages.iter().flat_map(|stage| &stage.cells);
+        let width = cells.map(|cell| cell.cell.chars().count()).max().unwrap_or(0).clamp(4, 40);
+        let mut text = String::new();
+        for stage in stages {
+            let name = if stage.name.is_empty() { "cell" } else { &stage.name };
+            let _ = writeln!(
+                text,
+                "{name:<width$}  {:>14}  {:>9}  {:>9}  {:>8}",
+                "tokens", "asked", "obtained", "read"
+            );
+            for cell in &stage.cells {
+                let shown: String =
+                    cell.cell.chars().filter(|c| !c.is_control()).take(40).collect();
+                let _ = writeln!(
+                    text,
+                    "{shown:<width$}  {:>14}  {:>7.3} %  {:>7.3} %  {:>6.2} ×",
+                    grouped(cell.available.tokens),
+                    cell.asked_share * 100.0,
+                    cell.obtained_share * 100.0,
+                    cell.epochs
+                );
+            }
+        }
+        text
+    }
+
     /// A line for each alarm.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
@@ -257,6 +300,14 @@ impl Summary {
                 grouped(tokens.validation),
                 grouped(tokens.validation_documents),
             );
+            if tokens.padding > 0 || tokens.cut > 0 {
+                let _ = write!(
+                    text,
+                    " ({} tokens of padding, {} documents cut)",
+                    grouped(tokens.padding),
+                    grouped(tokens.cut)
+                );
+            }
         }
         text
     }

@@ -148,6 +148,8 @@ impl Encoder {
     pub fn encode(&self, source: u32, batch: &Batch) -> Result<TokenBatch, EncodeError> {
         let mut out = TokenBatch::new(batch, self.width);
         let mut ids = Ids::default();
+        // One for the whole batch: it keeps the words it has met, and costs no lock a text.
+        let mut context = self.tokenizer.context();
         let cut = self.cut.get(source as usize).copied().unwrap_or_default();
         let outlines = self.outlines.and_then(|column| batch.metadata.get(column));
         for row in 0..batch.len() {
@@ -174,7 +176,7 @@ impl Encoder {
                     }
                 }
                 _ => {
-                    self.tokenizer.encode_into(text, &mut ids.ids)?;
+                    context.encode_into(text, &mut ids.ids)?;
                     out.figures.text += 1;
                 }
             }
