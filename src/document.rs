@@ -241,7 +241,8 @@ pub struct Batch {
     pub positions: Vec<Position>,
     /// The input's own id, where it has one.
     pub source_ids: StringArray,
-    /// The texts; null where the row is dropped or failed and the text is not needed any more.
+    /// The texts; null where the row is dropped or failed and the text is not needed any more, and
+    /// where its text was never decoded since a stage will drop it by its metadata alone.
     pub texts: StringArray,
     /// Kept metadata, one column per field of the plan's list, `url` among them.
     pub metadata: Vec<StringArray>,
@@ -249,8 +250,8 @@ pub struct Batch {
     pub signals: Vec<ArrayRef>,
     /// What has been decided.
     pub verdicts: Vec<Verdict>,
-    /// Characters (Unicode scalar values) of the text as read.
-    pub chars_in: Vec<u64>,
+    /// Characters (Unicode scalar values) of the text as read; `None` where no text was.
+    pub chars_in: Vec<Option<u64>>,
     /// xxh3-64 of the text as read.
     pub hash_in: Vec<u64>,
     /// Duplicate clusters, where an exchange found one.

@@ -144,7 +144,7 @@ fn a_limit_reads_the_first_records_of_each_source() {
         "documents",
     ]);
     let rows = ledger(&lab.path("out"));
-    assert_eq!(rows.len(), 21);
+    assert_eq!(rows.len(), 28);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod check;
 mod dedup_quality;
 mod explain;
 mod export;
+mod fit_tokenizer;
 mod funnel;
 mod inspect;
 mod join;
@@ -67,6 +68,8 @@ enum Command {
     DedupQuality(dedup_quality::DedupQuality),
     /// Write kept documents with columns of the ledger as one Parquet file.
     Export(export::Export),
+    /// Fit a byte-level BPE tokenizer to the documents of a run, or to files.
+    FitTokenizer(fit_tokenizer::FitTokenizer),
     /// Run the `[[test]]` blocks of pipeline files: documents in, expected verdicts out.
     Test(test::Test),
     /// List the ops, or show one with its settings, signals and reasons.
@@ -192,6 +195,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.run(),
         Command::DedupQuality(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::FitTokenizer(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Ops(command) => command.run(),
         Command::Join(command) => command.run(),

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::ExecError;
+use super::{ExecError, pushdown};
 use crate::config::stage::Action;
 use crate::model::Assets;
 use crate::ops::{BuildContext, Columns, Condition, Op, OpError};
 use crate::plan::{Plan, PlanStage};
+use crate::read::Selection;
 use crate::store::Store;
 use crate::tokens::tokenizer::Tokenizer;
 
@@ -85,6 +86,8 @@ pub struct Engine {
     /// `None` where no task of this process runs the stage.
     pub(super) stages: Vec<Option<BuiltStage>>,
     pub(super) tokens: Option<BuiltTokens>,
+    /// For each source, what tells the texts that are wanted; `None` where all are.
+    pub(super) selections: Vec<Option<Arc<dyn Selection>>>,
     /// Column of `url` among the kept fields.
     pub(super) url: Option<usize>,
     attempts: AtomicU64,
@@ -132,8 +135,14 @@ impl Engine {
             }),
             _ => None,
         };
+        let mut selections = vec![None; plan.sources.len()];
+        for (source, selection) in (0u32..).zip(&mut selections) {
+            *selection = pushdown::selection(&plan, source)
+                .map_err(|error| ExecError::Stage { stage: "where".to_owned(), source: error })?;
+        }
         let url = plan.metadata.iter().position(|field| field == "url");
-        Ok(Self { plan, store, resources, pool, stages, tokens, url, attempts: AtomicU64::new(0) })
+        let attempts = AtomicU64::new(0);
+        Ok(Self { plan, store, resources, pool, stages, tokens, selections, url, attempts })
     }
 
     /// A name for one attempt at a task, unlike any other's: it keeps the files of attempts apart

@@ -130,6 +130,10 @@ impl Flow<'_> {
             }
         }
         engine.run_stages(self.stages.clone(), self.split.source, &mut batch, &mut counters)?;
+        let unread = batch.kept_rows().find(|&row| batch.chars_in[row].is_none());
+        if let Some(row) = unread {
+            return Err(ExecError::Unread { id: batch.ids[row] });
+        }
         let mut sent = Outbox::default();
         let mut tokens = None;
         match self.output {
@@ -147,7 +151,7 @@ impl Flow<'_> {
                     match batch.verdicts[row] {
                         Verdict::Kept => {
                             counters.kept += 1;
-                            counters.chars_kept += batch.chars_in[row];
+                            counters.chars_kept += batch.chars_in[row].unwrap_or(0);
                         }
                         Verdict::Dropped { .. } => counters.dropped += 1,
                         Verdict::Failed { .. } => {}

@@ -14,6 +14,7 @@ pub(crate) mod join;
 pub mod manifest;
 mod meet;
 mod parquet_file;
+mod pushdown;
 mod recall;
 pub(crate) mod records;
 mod rejected;
@@ -107,6 +108,14 @@ pub enum ExecError {
         message: String,
         /// Whether it may succeed another time.
         retryable: bool,
+    },
+    /// The reader left out a text that the stages want: a bug, never the data's fault.
+    #[error(
+        "document {id} is kept but its text was not read; this is a bug in tamis, please report it"
+    )]
+    Unread {
+        /// The document.
+        id: crate::document::DocumentId,
     },
     /// A worker process could not be started or watched.
     #[error("cannot run a worker process: {0}")]

@@ -35,7 +35,8 @@ impl<'a> Records<'a> {
             engine,
             split,
             store: Store::open_existing(&source.root)?.for_input(),
-            builder: BatchBuilder::new(&source.name, plan.metadata.len(), batch_bytes, split.limit),
+            builder: BatchBuilder::new(&source.name, plan.metadata.len(), batch_bytes, split.limit)
+                .with_selection(engine.selections[split.source as usize].clone()),
             reader: None,
             next_piece: 0,
             read: 0,

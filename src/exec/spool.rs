@@ -133,7 +133,7 @@ impl SpoolWriter {
             Arc::new(verdicts.iter().map(|(kind, _, _)| Some(*kind)).collect::<UInt8Array>()),
             Arc::new(verdicts.iter().map(|(_, stage, _)| *stage).collect::<UInt16Array>()),
             Arc::new(verdicts.iter().map(|(_, _, reason)| *reason).collect::<StringArray>()),
-            Arc::new(UInt64Array::from(batch.chars_in.clone())),
+            Arc::new(batch.chars_in.iter().copied().collect::<UInt64Array>()),
             Arc::new(UInt64Array::from(batch.hash_in.clone())),
             Arc::new(clusters.finish()),
             Arc::new(
@@ -235,7 +235,7 @@ impl SpoolReader {
                 .collect(),
             signals: columns.columns()[FIXED + self.metadata..].to_vec(),
             verdicts: (0..rows).map(verdict).collect(),
-            chars_in: numbers(9),
+            chars_in: columns.column(9).as_primitive::<UInt64Type>().iter().collect(),
             hash_in: numbers(10),
             clusters: (0..rows).map(cluster).collect(),
             modified: numbers(13),

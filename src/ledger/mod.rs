@@ -3,6 +3,8 @@
 //! A row says what became of a record (`kept`, `dropped` by which stage and why, `failed` and why),
 //! where it came from, and every signal that was computed about it: one column per signal, named
 //! `<stage>.<signal>`. `hash_in` stands for kept documents, `hash_out` where an op changed the text.
+//! `chars_in` is null for failed records, and for those that the first `where` stages dropped before
+//! their text was decoded (Parquet; see `plan::pushdown`).
 //!
 //! [`write`] makes it. [`run`] opens a run directory and [`table`] reads its files; on them stand
 //! the questions, one file each.

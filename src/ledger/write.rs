@@ -204,7 +204,7 @@ impl LedgerWriter {
         fixed.stage.append_option(stage);
         fixed.reason.append_option(reason.map(Reason::as_str));
         let read = !matches!(batch.verdicts[row], Verdict::Failed { .. });
-        fixed.chars_in.append_option(read.then(|| batch.chars_in[row]));
+        fixed.chars_in.append_option(batch.chars_in[row]);
         let body = kept.then(|| batch.text(row));
         fixed.chars_out.append_option(body.map(|text| text.chars().count() as u64));
         // Hashes do not compress: a row of a document that is not kept goes without them, and the

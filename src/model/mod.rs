@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use self::fasttext::{FastText, FastTextError};
 use crate::store::{Scheme, Store, StoreError, StoreReader, divided, masked};
+use crate::tokens::tokenizer::files::{IN_A_FOLDER, companions};
 use crate::tokens::tokenizer::{Tokenizer, TokenizerError};
 
 /// A file an op needs could not be used.
@@ -121,6 +122,60 @@ pub fn asset_hash(path: &Path) -> Result<String, AssetError> {
     }
 }
 
+/// The files of a tokenizer with their names, the one to begin with first: `path`, or where that is
+/// a folder the first of [`IN_A_FOLDER`] in it, and those that belong to it.
+fn tokenizer_files(path: &Path) -> Result<Vec<(String, Bytes)>, AssetError> {
+    let first = if is_asset(path)? {
+        path.to_owned()
+    } else {
+        let inside = IN_A_FOLDER.iter().map(|name| path.join(name));
+        let mut found = None;
+        for file in inside {
+            // A folder that is not there is told of by its own name, below.
+            if is_asset(&file).unwrap_or(false) {
+                found = Some(file);
+                break;
+            }
+        }
+        found.unwrap_or_else(|| path.to_owned())
+    };
+    let failed = |source| AssetError::Read { path: shown(path), source };
+    let (_, name) = divided(&first).map_err(failed)?;
+    let mut files = vec![(name.to_owned(), read_asset(&first)?)];
+    for companion in companions(name) {
+        let file = first.with_file_name(&companion);
+        if is_asset(&file)? {
+            files.push((companion, read_asset(&file)?));
+        }
+    }
+    Ok(files)
+}
+
+/// Whether there is a file at `path`.
+fn is_asset(path: &Path) -> Result<bool, AssetError> {
+    let failed = |source| AssetError::Read { path: shown(path), source };
+    let (folder, name) = divided(path).map_err(failed)?;
+    let store = Store::open_existing(folder).map_err(failed)?;
+    store.exists(name).map_err(failed)
+}
+
+/// A hash of the content of all files of a tokenizer; of a single one it is its [`asset_hash`].
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn tokenizer_hash(path: &Path) -> Result<String, AssetError> {
+    let mut hash = Xxh3::new();
+    for (number, (name, bytes)) in tokenizer_files(path)?.iter().enumerate() {
+        if number > 0 {
+            hash.update(&(name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+            hash.update(&(bytes.len() as u64).to_le_bytes());
+        }
+        hash.update(bytes);
+    }
+    Ok(format!("{:032x}", hash.digest128()))
+}
+
 /// Finds a model that ships with tamis: beside the installed program
 /// (`<bin>/../share/tamis/models`), else in the checkout it was built from.
 ///
@@ -163,8 +218,8 @@ impl Assets {
     /// # Errors
     /// When the file cannot be read or is not a model.
     pub fn fasttext(&self, path: &Path) -> Result<Arc<FastText>, AssetError> {
-        load(&self.fasttext, path, |bytes| {
-            FastText::from_bytes(bytes)
+        load(&self.fasttext, path, || {
+            FastText::from_bytes(&read_asset(path)?)
                 .map_err(|source| AssetError::FastText { path: path.to_owned(), source })
         })
     }
@@ -172,10 +227,10 @@ impl Assets {
     /// A tokenizer.
     ///
     /// # Errors
-    /// When the file cannot be read or is not a tokenizer.
+    /// When a file cannot be read or is not a tokenizer.
     pub fn tokenizer(&self, path: &Path) -> Result<Arc<Tokenizer>, AssetError> {
-        load(&self.tokenizers, path, |bytes| {
-            Tokenizer::from_bytes(bytes)
+        load(&self.tokenizers, path, || {
+            Tokenizer::from_files(&tokenizer_files(path)?)
                 .map_err(|source| AssetError::Tokenizer { path: path.to_owned(), source })
         })
     }
@@ -205,14 +260,14 @@ impl Assets {
 fn load<T>(
     cache: &Mutex<BTreeMap<PathBuf, Arc<T>>>,
     path: &Path,
-    parse: impl FnOnce(&[u8]) -> Result<T, AssetError>,
+    parse: impl FnOnce() -> Result<T, AssetError>,
 ) -> Result<Arc<T>, AssetError> {
     // Held while loading, so that two tasks that start together do not load twice.
     let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = cache.get(path) {
         return Ok(Arc::clone(found));
     }
-    let loaded = Arc::new(parse(&read_asset(path)?)?);
+    let loaded = Arc::new(parse()?);
     cache.insert(path.to_owned(), Arc::clone(&loaded));
     Ok(loaded)
 }

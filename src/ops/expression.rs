@@ -93,6 +93,14 @@ impl Expression {
         })
     }
 
+    /// The kept fields that it reads, by their index in the columns it was compiled against.
+    pub fn metadata(&self) -> impl Iterator<Item = usize> + '_ {
+        self.inputs.iter().filter_map(|(_, source)| match source {
+            Source::Metadata(index) => Some(*index),
+            Source::Signal(..) => None,
+        })
+    }
+
     /// Appends its values for the rows of the batch to `column`, one of [`Expression::signal_type`];
     /// null outside of `rows` (in order) and where a float is no number.
     ///
@@ -172,31 +180,62 @@ impl Condition {
         Ok(Self(expression))
     }
 
+    /// The kept fields that it reads, as [`Expression::metadata`] gives them.
+    pub fn metadata(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.metadata()
+    }
+
     /// Whether the condition is true, for each row of the batch.
     ///
     /// # Errors
     /// When the SQL engine fails on the values (a strict `CAST` of something else, say).
     pub fn mask(&self, batch: &Batch) -> Result<Vec<bool>, OpError> {
-        let result = self.0.values(batch)?;
+        self.truths(&self.0.values(batch)?, batch.len())
+    }
+
+    /// [`Condition::mask`] before there is a batch, for a condition over kept fields alone: `column`
+    /// gives the `rows` values of a field.
+    ///
+    /// # Errors
+    /// As there, and when `column` lacks one.
+    pub fn mask_of<'a>(
+        &self,
+        rows: usize,
+        column: impl Fn(usize) -> Option<&'a StringArray>,
+    ) -> Result<Vec<bool>, OpError> {
+        let columns = self.0.inputs.iter().map(|(name, source)| match source {
+            Source::Metadata(index) => Some(texts(name, column(*index)?).into()),
+            Source::Signal(..) => None,
+        });
+        let columns = columns.collect::<Option<Vec<Column>>>();
+        let columns = columns.ok_or_else(|| self.0.failed(&"a column is missing"))?;
+        self.truths(&self.0.evaluate(rows, columns)?, rows)
+    }
+
+    /// The values of a result for `rows` rows; null is false.
+    fn truths(&self, result: &Column, rows: usize) -> Result<Vec<bool>, OpError> {
         let failed = |error: polars::error::PolarsError| self.0.failed(&error);
         let values = result.as_materialized_series().bool().map_err(failed)?;
         let mut mask: Vec<bool> = values.iter().map(|value| value.unwrap_or(false)).collect();
-        if mask.len() == 1 && batch.len() != 1 {
+        if mask.len() == 1 && rows != 1 {
             // A condition without columns is one value for all.
-            mask = vec![mask[0]; batch.len()];
+            mask = vec![mask[0]; rows];
         }
         Ok(mask)
     }
 }
 
+fn texts(name: &PlSmallStr, values: &StringArray) -> Series {
+    let values: Vec<Option<&str>> = values.iter().collect();
+    Series::new(name.clone(), values)
+}
+
 fn column(name: &PlSmallStr, source: Source, batch: &Batch) -> Column {
-    let texts = |values: &StringArray| -> Series {
-        let values: Vec<Option<&str>> = values.iter().collect();
-        Series::new(name.clone(), values)
-    };
     let series = match source {
-        Source::Metadata(index) => texts(&batch.metadata[index]),
-        Source::Signal(index, SignalType::Text) => texts(batch.signals[index].as_string::<i32>()),
+        Source::Metadata(index) => texts(name, &batch.metadata[index]),
+        Source::Signal(index, SignalType::Text) => {
+            texts(name, batch.signals[index].as_string::<i32>())
+        }
         Source::Signal(index, SignalType::Int) => {
             let values = batch.signals[index].as_primitive::<Int64Type>();
             Series::new(name.clone(), values.iter().collect::<Vec<_>>())

@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanTokens};
+use super::{FlowInput, FlowOutput, Phase, PhaseKind, Plan, PlanTokens, pushdown};
 use crate::config::bytes::ByteSize;
 use crate::config::stage::Action;
 use crate::exchange::Cuts;
 use crate::exec::summary::grouped;
+use crate::read::Format;
 
 /// The plan as indented text.
 #[must_use]
@@ -53,6 +54,9 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                     plan.phases[*verdicts].name(*verdicts)
                 ),
             });
+            if matches!(input, FlowInput::Source) {
+                lines.extend(pushed(plan));
+            }
             lines.extend(plan.order[stages.clone()].iter().map(|&index| stage(plan, index)));
             match output {
                 FlowOutput::Exchange { stage: index, cuts } => {
@@ -151,6 +155,27 @@ fn cells(tokens: &PlanTokens) -> String {
         Some(mixture) => mixture.by.as_slice().join(", "),
         None => "nothing else".to_owned(),
     }
+}
+
+/// For each source of columns, the conditions that are asked before a text is decoded.
+fn pushed(plan: &Plan) -> impl Iterator<Item = String> {
+    let columns = (0u32..).zip(&plan.sources).filter(|(_, source)| {
+        // The one format whose reader asks.
+        source.formats.contains(&Format::Parquet)
+    });
+    columns.filter_map(|(index, source)| {
+        let names: Vec<&str> = pushdown::stages(plan, index)
+            .into_iter()
+            .map(|stage| plan.stages[stage].name.as_str())
+            .collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "pushed down to the Parquet files of {}: {} (texts are decoded where it holds)",
+                source.name,
+                names.join(", ")
+            )
+        })
+    })
 }
 
 fn stage(plan: &Plan, index: usize) -> String {

@@ -186,6 +186,7 @@ pub fn without_input(pipeline: &Pipeline, assets: &Assets) -> Result<Plan, Lower
         name: source.name.clone(),
         root: Location::default(),
         fields: source.fields(&metadata(pipeline)),
+        formats: Vec::new(),
         files: 0,
         bytes: 0,
     });
@@ -306,10 +307,17 @@ fn plan_input(
             planner.add(file, *format)?;
         }
         splits.extend(planner.finish());
+        let mut formats: Vec<Format> = Vec::new();
+        for (_, format) in &files {
+            if !formats.contains(format) {
+                formats.push(*format);
+            }
+        }
         sources.push(PlanSource {
             name: source.name.clone(),
             root: found.store.root().clone(),
             fields: source.fields(metadata),
+            formats,
             files: files.len() as u64,
             bytes: files.iter().map(|(file, _)| file.size).sum(),
         });

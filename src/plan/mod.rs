@@ -10,6 +10,7 @@ mod files;
 pub mod inputs;
 pub mod lower;
 mod order;
+pub(crate) mod pushdown;
 mod tokens;
 
 use std::ops::Range;
@@ -26,7 +27,7 @@ use crate::document::{DocumentId, SignalType};
 use crate::exchange::{self, Cuts};
 use crate::ops::{self, AnySettings, OpError};
 use crate::read::split::Split;
-use crate::read::{Fields, Piece};
+use crate::read::{Fields, Format, Piece};
 use crate::store::{Location, Store, StoreError};
 use crate::tokens::cells::CellField;
 use crate::tokens::count::Cells;
@@ -75,6 +76,21 @@ pub struct Plan {
     pub phases: Vec<Phase>,
 }
 
+/// A sample of documents, drawn by their ids.
+#[derive(Debug, Clone, Copy)]
+pub struct AuditSample {
+    seed: u64,
+    share: f64,
+}
+
+impl AuditSample {
+    /// Whether the document belongs to it.
+    #[must_use]
+    pub fn holds(self, id: DocumentId) -> bool {
+        id.chosen(self.seed, "audit", self.share)
+    }
+}
+
 /// A source as tasks see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlanSource {
@@ -84,6 +100,9 @@ pub struct PlanSource {
     pub root: Location,
     /// What to take from each record.
     pub fields: Fields,
+    /// Formats of its files, each once, in the order of the first file of each.
+    #[serde(default)]
+    pub formats: Vec<Format>,
     /// Number of files.
     pub files: u64,
     /// Their stored bytes.
@@ -428,7 +447,14 @@ impl Plan {
     /// Whether the document belongs to the audit sample; all do where the ledger is full.
     #[must_use]
     pub fn audits(&self, id: DocumentId) -> bool {
-        self.ledger == LedgerDetail::Full || id.chosen(self.seed, "audit", self.audit)
+        self.audit_sample().holds(id)
+    }
+
+    /// The documents that stages go on looking at after a drop; all where the ledger is full.
+    #[must_use]
+    pub fn audit_sample(&self) -> AuditSample {
+        let share = if self.ledger == LedgerDetail::Full { 1.0 } else { self.audit };
+        AuditSample { seed: self.seed, share }
     }
 
     /// The phase that writes `documents/` and `ledger/`.

@@ -8,7 +8,7 @@ use super::{PhaseKind, Plan, PlanTokens};
 use crate::config::diagnostic::ConfigError;
 use crate::config::tokens::{Packing, ShardFormat, Shuffle, Tokens};
 use crate::config::{Pipeline, stage::Located};
-use crate::model::{AssetError, Assets, asset_hash};
+use crate::model::{AssetError, Assets, asset_hash, tokenizer_hash};
 use crate::ops::Columns;
 use crate::store::is_url;
 use crate::tokens::cells::CellField;
@@ -48,6 +48,12 @@ pub(super) fn check(
     };
     if let Err(error) = tokenizer.end_of_document(tokens.end_of_document.as_deref()) {
         let span = spans.of("end_of_document");
+        errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
+    }
+    let layout = layout(tokens, tokenizer.vocab_size(), 0);
+    let shard_tokens = tokens.tokens_a_shard(layout.width.bytes() as u64);
+    if let Err(error) = format::check(&layout, shard_tokens) {
+        let span = spans.of("format");
         errors.push(ConfigError::new(format!("[tokens]: {error}"), span));
     }
     let length = tokens.sequence_length as usize;
@@ -93,20 +99,11 @@ pub(super) fn plan(
         _ => std::path::absolute(&tokens.tokenizer).unwrap_or_else(|_| tokens.tokenizer.clone()),
     };
     let vocab_size = tokenizer.vocab_size();
-    let layout = ShardLayout {
-        format: tokens.format,
-        width: format::width(tokens.format, vocab_size),
-        vocab_size,
-        end_of_document,
-        sequence_length: tokens.sequence_length,
-        packing: tokens.packing,
-        compression: tokens.compression,
-        masked: tokens.chat.is_some() || tokens.prompt.is_some(),
-    };
+    let layout = layout(tokens, vocab_size, end_of_document);
     let shard_tokens = tokens.tokens_a_shard(layout.width.bytes() as u64);
     let shards = tokens_of(input_bytes).div_ceil(shard_tokens);
     Ok(PlanTokens {
-        tokenizer_hash: asset_hash(&tokens.tokenizer)?,
+        tokenizer_hash: tokenizer_hash(&tokens.tokenizer)?,
         tokenizer: path,
         vocab_size,
         end_of_document,
@@ -119,6 +116,19 @@ pub(super) fn plan(
         recipe: String::new(),
         config: tokens.clone(),
     })
+}
+
+fn layout(tokens: &Tokens, vocab_size: u32, end_of_document: u32) -> ShardLayout {
+    ShardLayout {
+        format: tokens.format,
+        width: format::width(tokens.format, vocab_size),
+        vocab_size,
+        end_of_document,
+        sequence_length: tokens.sequence_length,
+        packing: tokens.packing,
+        compression: tokens.compression,
+        masked: tokens.chat.is_some() || tokens.prompt.is_some(),
+    }
 }
 
 /// About how many tokens the input might give, of which nothing more is known: stored text is about

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::StringBuilder;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::reasons;
+use super::{Selection, reasons};
 use crate::document::{Batch, DocumentId, MAX_DOCUMENT_BYTES, Position, Reason, Verdict};
 use crate::text::Analysis;
 
@@ -21,6 +21,7 @@ pub struct BatchBuilder {
     first_row: u64,
     /// Rows after which the builder is full for good (`--limit`).
     remaining: u64,
+    selection: Option<Arc<dyn Selection>>,
     ids: Vec<DocumentId>,
     files: Vec<u32>,
     positions: Vec<Position>,
@@ -29,7 +30,7 @@ pub struct BatchBuilder {
     text_bytes: usize,
     metadata: Vec<StringBuilder>,
     verdicts: Vec<Verdict>,
-    chars_in: Vec<u64>,
+    chars_in: Vec<Option<u64>>,
     hash_in: Vec<u64>,
 }
 
@@ -44,6 +45,7 @@ impl BatchBuilder {
             target_bytes,
             first_row: 0,
             remaining: limit.unwrap_or(u64::MAX),
+            selection: None,
             ids: Vec::new(),
             files: Vec::new(),
             positions: Vec::new(),
@@ -55,6 +57,25 @@ impl BatchBuilder {
             chars_in: Vec::new(),
             hash_in: Vec::new(),
         }
+    }
+
+    /// Lets readers of columns leave out the texts that `selection` does not want.
+    #[must_use]
+    pub fn with_selection(mut self, selection: Option<Arc<dyn Selection>>) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// Which texts are wanted; all where `None`.
+    #[must_use]
+    pub fn selection(&self) -> Option<Arc<dyn Selection>> {
+        self.selection.clone()
+    }
+
+    /// The id of the record at `position` of the file that was started last.
+    #[must_use]
+    pub fn id(&self, position: Position) -> DocumentId {
+        DocumentId::new(&self.source, &self.file, position)
     }
 
     /// Says which file the next records come from: its index in the split and its path.
@@ -96,8 +117,28 @@ impl BatchBuilder {
         for (index, column) in self.metadata.iter_mut().enumerate() {
             column.append_option(metadata.get(index).copied().flatten());
         }
-        self.chars_in.push(text.chars().count() as u64);
+        self.chars_in.push(Some(text.chars().count() as u64));
         self.hash_in.push(xxh3_64(text.as_bytes()));
+    }
+
+    /// Adds a document whose text the [`Selection`] does not want: some stage will drop it.
+    pub fn unread(
+        &mut self,
+        position: Position,
+        source_id: Option<&str>,
+        metadata: &[Option<&str>],
+    ) {
+        self.row(position, Verdict::Kept);
+        self.texts.append_null();
+        self.source_ids.append_option(source_id);
+        for (index, column) in self.metadata.iter_mut().enumerate() {
+            let value = metadata.get(index).copied().flatten();
+            column.append_option(value);
+            // Without texts, what is kept of the records is what fills the memory.
+            self.text_bytes += value.map_or(0, str::len);
+        }
+        self.chars_in.push(None);
+        self.hash_in.push(0);
     }
 
     /// Adds a record that could not be read as a document.
@@ -108,12 +149,12 @@ impl BatchBuilder {
         for column in &mut self.metadata {
             column.append_null();
         }
-        self.chars_in.push(0);
+        self.chars_in.push(None);
         self.hash_in.push(0);
     }
 
     fn row(&mut self, position: Position, verdict: Verdict) {
-        self.ids.push(DocumentId::new(&self.source, &self.file, position));
+        self.ids.push(self.id(position));
         self.files.push(self.file_index);
         self.positions.push(position);
         self.verdicts.push(verdict);

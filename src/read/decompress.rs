@@ -45,7 +45,7 @@ pub(super) use places::Places;
 const BOMB_BYTES: u64 = 64 << 20;
 
 /// Content per stored byte above which a member is a bomb: a little more than deflate can reach
-/// (1,032). zstd reaches 32,768.
+/// (1,032). zstd reaches 32,768. [`reasons::MEMBER_BOMB`] says it.
 const BOMB_RATIO: u64 = 1100;
 
 /// How a file is compressed.
@@ -130,7 +130,7 @@ pub(super) enum Chunk {
     Lost {
         /// Where the content breaks off.
         at: Position,
-        /// `truncated`, `corrupt` or `decompression-bomb`.
+        /// `truncated`, `corrupt` or `decompression-bomb-1100x`.
         reason: Reason,
     },
     /// What stands behind a whole member is none.
@@ -291,7 +291,7 @@ impl Content {
                         && self.next.offset > BOMB_BYTES
                         && self.next.offset / BOMB_RATIO > stored
                     {
-                        return Ok(self.lose(at, reasons::DECOMPRESSION_BOMB));
+                        return Ok(self.lose(at, reasons::MEMBER_BOMB));
                     }
                     return Ok(Chunk::Bytes { at, len });
                 }

@@ -18,6 +18,7 @@ mod lines;
 pub(crate) mod mds;
 mod parquet;
 mod ranges;
+mod selection;
 pub mod split;
 pub(crate) mod table;
 mod text;
@@ -43,6 +44,7 @@ pub use format::{Format, Layout, Quote};
 pub(crate) use lines::json_lines;
 pub(crate) use parquet::caught;
 pub use parquet::{RowGroup, row_groups, silence_caught_panics};
+pub use selection::Selection;
 
 /// Reasons a record is `failed` with.
 pub mod reasons {
@@ -87,8 +89,13 @@ pub mod reasons {
     pub const WRONG_DIGEST: Reason = Reason::new("wrong-digest");
     /// The WARC file is compressed within its WACZ, which the standard forbids.
     pub const PACKED_TWICE: Reason = Reason::new("packed-twice");
-    /// A member or a payload unpacks to so much more than it is that nobody wrote it to be read.
-    pub const DECOMPRESSION_BOMB: Reason = Reason::new("decompression-bomb");
+    /// A member of a compressed file unpacks to more than 1,100 times its size, and to more than
+    /// 64 MiB.
+    pub const MEMBER_BOMB: Reason = Reason::new("decompression-bomb-1100x");
+    /// An HTTP body unpacks to more than 1,000 times its size, and to more than 1 MiB.
+    pub const BODY_BOMB: Reason = Reason::new("decompression-bomb-1000x");
+    /// An HTTP body unpacks to more than 256 MiB, which no document may have.
+    pub const LARGE_BODY: Reason = Reason::new("decompression-bomb-256mib");
 
     /// All of them, for `tamis ops` and the documentation.
     pub const ALL: &[Reason] = &[
@@ -111,7 +118,9 @@ pub mod reasons {
         NOT_TEXT,
         WRONG_DIGEST,
         PACKED_TWICE,
-        DECOMPRESSION_BOMB,
+        MEMBER_BOMB,
+        BODY_BOMB,
+        LARGE_BODY,
     ];
 }
 

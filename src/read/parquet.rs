@@ -5,6 +5,12 @@
 //! that name or, with dots, a field of nested groups. Texts may be any column of strings or bytes,
 //! whatever its encoding. Other types stand as Arrow displays them when they are metadata.
 //!
+//! Where the pipeline's first stages tell by kept fields alone which records go on
+//! ([`Selection`](super::Selection)), those fields are decoded first and texts for the wanted rows
+//! only: a row group with none has its texts not even fetched, a page with none is not decompressed.
+//! What is wrong with a text that nobody wants is then not seen, so such a record is dropped like its
+//! neighbours and not `failed`.
+//!
 //! Where a page cannot be decoded, the rest of its row group is one `failed(corrupt)` row and
 //! reading goes on with the next group, so that the rows do not depend on how a file is divided.
 //! A file without a readable footer is one such row at 0. A row group's wanted columns are held in
@@ -13,31 +19,26 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::array::StringArray;
 use bytes::{Buf, Bytes};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{ConvertedType, LogicalType, Type};
-use parquet::column::reader::ColumnReaderImpl;
-use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
-use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
+mod columns;
 mod footer;
 mod guard;
 
+use self::columns::{Columns, Values};
 use self::footer::read_footer;
 pub use self::footer::{RowGroup, row_groups};
 pub use self::guard::silence_caught_panics;
 pub(crate) use self::guard::{caught, guarded};
 use super::decompress::{changed, check_size, owns_whole};
-use super::values::show;
-use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, reasons};
+use super::{BatchBuilder, Fields, Part, Piece, ReadError, RecordReader, Selection, reasons};
 use crate::document::{Position, Reason};
 use crate::store::Store;
 
@@ -135,13 +136,15 @@ impl RecordReader for ParquetReader {
                 let Some(index) = self.groups.next() else {
                     return Ok(false);
                 };
-                let group =
-                    Group::open(&self.store, &self.piece, file, index, self.next_group_row)?;
+                let all = batch.selection().is_none();
+                let from = Origin { store: &self.store, piece: &self.piece, file, index };
+                let group = Group::open(from, self.next_group_row, all)?;
                 self.next_group_row = group.end;
                 self.group = Some(group);
                 continue;
             };
-            self.records += group.hand_over(batch);
+            let from = Origin { store: &self.store, piece: &self.piece, file, index: group.index };
+            self.records += group.hand_over(from, batch)?;
             if group.row == group.end {
                 self.group = None;
             }
@@ -215,8 +218,26 @@ fn find(schema: &SchemaDescriptor, field: &str) -> Source {
     Source::Other { leaves: found.iter().filter(same).map(|&(_, index)| index).collect(), path }
 }
 
+/// Where a row group comes from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    store: &'a Store,
+    piece: &'a Piece,
+    file: &'a File,
+    /// Its number in the file.
+    index: usize,
+}
+
+impl Origin<'_> {
+    fn footer(&self) -> &RowGroupMetaData {
+        self.file.footer.row_group(self.index)
+    }
+}
+
 /// A row group being read.
 struct Group {
+    /// Its number in the file.
+    index: usize,
     /// Row numbers: the next row's, and the one behind the last.
     row: u64,
     end: u64,
@@ -229,7 +250,7 @@ enum State {
     /// The remaining rows are lost.
     Lost,
     Decoding {
-        columns: Columns,
+        columns: Box<Columns>,
         /// Rows decoded, and how many of them are handed over.
         block: Block,
         taken: usize,
@@ -237,30 +258,30 @@ enum State {
 }
 
 impl Group {
-    fn open(
-        store: &Store,
-        piece: &Piece,
-        file: &File,
-        index: usize,
-        row: u64,
-    ) -> Result<Self, ReadError> {
-        let footer = file.footer.row_group(index);
+    /// Opens a row group whose first row is `row`; `all` where every text is wanted.
+    fn open(from: Origin<'_>, row: u64, all: bool) -> Result<Self, ReadError> {
+        let file = from.file;
         let state = match &file.text {
             Source::Nowhere => State::Same(reasons::MISSING_TEXT),
             Source::Other { .. } => State::Same(reasons::TEXT_NOT_STRING),
             Source::Strings { .. } => {
-                let chunks = Chunks::read(store, piece, file, footer)?;
-                match guarded(|| Columns::open(file, index, &chunks)) {
-                    Some(columns) => State::Decoding { columns, block: Block::default(), taken: 0 },
+                let fields = [&file.id].into_iter().chain(&file.metadata);
+                let chunks = Chunks::read(from, fields.chain(all.then_some(&file.text)))?;
+                match guarded(|| Columns::open(from, &chunks, all)) {
+                    Some(columns) => {
+                        let columns = Box::new(columns);
+                        State::Decoding { columns, block: Block::default(), taken: 0 }
+                    }
                     None => State::Lost,
                 }
             }
         };
-        Ok(Self { row, end: row + footer.num_rows().unsigned_abs(), state })
+        let end = row + from.footer().num_rows().unsigned_abs();
+        Ok(Self { index: from.index, row, end, state })
     }
 
     /// Gives rows to the batch until it is full or the block or group is at its end; tells how many.
-    fn hand_over(&mut self, batch: &mut BatchBuilder) -> u64 {
+    fn hand_over(&mut self, from: Origin<'_>, batch: &mut BatchBuilder) -> Result<u64, ReadError> {
         let before = self.row;
         match &mut self.state {
             State::Same(reason) => {
@@ -273,7 +294,7 @@ impl Group {
                 if self.row < self.end {
                     batch.failed(Position::plain(self.row), reasons::CORRUPT);
                     self.row = self.end;
-                    return 1;
+                    return Ok(1);
                 }
             }
             State::Decoding { columns, block, taken } => {
@@ -281,12 +302,12 @@ impl Group {
                     let left = usize::try_from(self.end - self.row).unwrap_or(usize::MAX);
                     *taken = 0;
                     if left > 0 {
-                        match guarded(|| columns.decode(left.min(BLOCK_ROWS))) {
+                        match columns.decode(from, left.min(BLOCK_ROWS), self.row, batch)? {
                             Some(decoded) => *block = decoded,
                             None => self.state = State::Lost,
                         }
                     }
-                    return 0;
+                    return Ok(0);
                 }
                 // Here and not in the loop: a batch that is full is seen only after a row is added.
                 let mut metadata = Vec::with_capacity(block.metadata.len());
@@ -300,7 +321,7 @@ impl Group {
                 }
             }
         }
-        self.row - before
+        Ok(self.row - before)
     }
 }
 
@@ -312,15 +333,12 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn read(
-        store: &Store,
-        piece: &Piece,
-        file: &File,
-        group: &RowGroupMetaData,
+    /// Fetches the columns of `sources`.
+    fn read<'a>(
+        from: Origin<'_>,
+        sources: impl Iterator<Item = &'a Source>,
     ) -> Result<Self, ReadError> {
-        let mut leaves: Vec<usize> = [&file.text, &file.id]
-            .into_iter()
-            .chain(&file.metadata)
+        let mut leaves: Vec<usize> = sources
             .flat_map(|source| match source {
                 Source::Nowhere => Vec::new(),
                 Source::Strings { leaf, .. } => vec![*leaf],
@@ -333,13 +351,13 @@ impl Chunks {
             .into_iter()
             .map(|leaf| {
                 // The footer was found sane, so this neither panics nor leaves the file.
-                let (start, length) = group.column(leaf).byte_range();
+                let (start, length) = from.footer().column(leaf).byte_range();
                 start..start + length
             })
             .collect();
-        let chunks = store.read_ranges(&piece.file, &ranges)?;
+        let chunks = from.store.read_ranges(&from.piece.file, &ranges)?;
         let starts = ranges.iter().map(|range| range.start);
-        Ok(Self { size: piece.size, chunks: starts.zip(chunks).collect() })
+        Ok(Self { size: from.piece.size, chunks: starts.zip(chunks).collect() })
     }
 }
 
@@ -372,151 +390,15 @@ impl ChunkReader for Chunks {
     }
 }
 
-/// The wanted columns of a row group, being decoded.
-struct Columns {
-    text: Column,
-    id: Column,
-    metadata: Vec<Column>,
-}
-
-enum Column {
-    Nowhere,
-    Strings {
-        reader: Box<ColumnReaderImpl<ByteArrayType>>,
-        /// Definition level of a value that is not null.
-        full: i16,
-        declared: bool,
-    },
-    Other {
-        reader: Box<ParquetRecordBatchReader>,
-        path: Vec<String>,
-    },
-}
-
-impl Columns {
-    fn open(file: &File, group: usize, chunks: &Chunks) -> ParquetResult<Self> {
-        let open = |source: &Source| Column::open(file, group, chunks, source);
-        Ok(Self {
-            text: open(&file.text)?,
-            id: open(&file.id)?,
-            metadata: file.metadata.iter().map(open).collect::<ParquetResult<_>>()?,
-        })
-    }
-
-    fn decode(&mut self, rows: usize) -> ParquetResult<Block> {
-        let metadata = self.metadata.iter_mut().map(|column| column.decode(rows));
-        Ok(Block {
-            rows,
-            metadata: metadata.collect::<ParquetResult<_>>()?,
-            text: self.text.decode(rows)?,
-            id: self.id.decode(rows)?,
-        })
-    }
-}
-
-impl Column {
-    fn open(file: &File, group: usize, chunks: &Chunks, source: &Source) -> ParquetResult<Self> {
-        let footer = file.footer.row_group(group);
-        match (source, &file.arrow) {
-            (Source::Strings { leaf, declared }, _) => {
-                let column = footer.column(*leaf);
-                let rows = usize::try_from(footer.num_rows())?;
-                let pages =
-                    SerializedPageReader::new(Arc::new(chunks.clone()), column, rows, None)?;
-                let description = column.column_descr_ptr();
-                Ok(Self::Strings {
-                    full: description.max_def_level(),
-                    declared: *declared,
-                    reader: Box::new(ColumnReaderImpl::new(description, Box::new(pages))),
-                })
-            }
-            (Source::Other { leaves, path }, Some(arrow)) => {
-                let schema = file.footer.file_metadata().schema_descr();
-                let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(
-                    chunks.clone(),
-                    arrow.clone(),
-                )
-                .with_row_groups(vec![group])
-                .with_projection(ProjectionMask::leaves(schema, leaves.iter().copied()))
-                .with_batch_size(BLOCK_ROWS)
-                .build()?;
-                Ok(Self::Other { reader: Box::new(reader), path: path.clone() })
-            }
-            (Source::Other { .. }, None) => Err(ParquetError::General("unknown types".into())),
-            (Source::Nowhere, _) => Ok(Self::Nowhere),
-        }
-    }
-
-    fn decode(&mut self, rows: usize) -> ParquetResult<Values> {
-        match self {
-            Self::Nowhere => Ok(Values::Null),
-            Self::Strings { reader, full, declared } => {
-                let (mut levels, mut values) = (Vec::new(), Vec::with_capacity(rows));
-                let levels_out = (*full > 0).then_some(&mut levels);
-                let (read, _, _) = reader.read_records(rows, levels_out, None, &mut values)?;
-                if read != rows {
-                    return Err(ParquetError::EOF("a column is too short".into()));
-                }
-                if *full == 0 {
-                    levels.resize(rows, 0);
-                }
-                let mut values = values.into_iter();
-                let spread =
-                    levels.iter().map(|level| if level == full { values.next() } else { None });
-                Ok(Values::Strings { values: spread.collect(), declared: *declared })
-            }
-            Self::Other { reader, path } => {
-                let batch = reader
-                    .next()
-                    .transpose()?
-                    .filter(|batch| batch.num_rows() == rows)
-                    .ok_or_else(|| ParquetError::EOF("a column is too short".into()))?;
-                let column = batch.column_by_name(&path[0]).cloned();
-                let column = column.ok_or_else(|| ParquetError::General("no column".into()))?;
-                Ok(Values::Shown(show(column, &path[1..], rows)?))
-            }
-        }
-    }
-}
-
-/// Some rows of the wanted columns.
+/// The rows of a block: all fields but the text of a row that nobody wants.
 #[derive(Default)]
 struct Block {
     rows: usize,
     text: Values,
     id: Values,
     metadata: Vec<Values>,
-}
-
-#[derive(Default)]
-enum Values {
-    #[default]
-    Null,
-    Strings {
-        values: Vec<Option<ByteArray>>,
-        declared: bool,
-    },
-    Shown(Vec<Option<String>>),
-}
-
-impl Values {
-    fn get(&self, row: usize) -> Result<Option<&str>, Reason> {
-        match self {
-            Self::Null => Ok(None),
-            Self::Shown(values) => Ok(values[row].as_deref()),
-            Self::Strings { values, declared } => {
-                let Some(bytes) = &values[row] else {
-                    return Ok(None);
-                };
-                match std::str::from_utf8(bytes.data()) {
-                    Ok(text) => Ok(Some(text)),
-                    Err(_) if *declared => Err(reasons::INVALID_UTF8),
-                    // Bytes that nobody called text are no reason to lose the document.
-                    Err(_) => Ok(None),
-                }
-            }
-        }
-    }
+    /// Whose text is wanted; all where `None`.
+    wanted: Option<Vec<bool>>,
 }
 
 impl Block {
@@ -527,18 +409,53 @@ impl Block {
         batch: &mut BatchBuilder,
         metadata: &mut Vec<Option<&'b str>>,
     ) -> Result<(), Reason> {
+        let wanted = self.wanted.as_ref().is_none_or(|wanted| wanted[row]);
+        let text = if wanted { Some(self.text(row)?) } else { None };
+        metadata.clear();
+        for values in &self.metadata {
+            metadata.push(values.get(row)?);
+        }
+        let id = self.id.get(row)?;
+        match text {
+            Some(text) => batch.document(position, text, id, metadata),
+            None => batch.unread(position, id, metadata),
+        }
+        Ok(())
+    }
+
+    fn text(&self, row: usize) -> Result<&str, Reason> {
         let text = match &self.text {
             Values::Strings { values, .. } => values[row].as_ref(),
             Values::Null | Values::Shown(_) => None,
         };
         let text = text.ok_or(reasons::MISSING_TEXT)?.data();
-        let text = std::str::from_utf8(text).map_err(|_| reasons::INVALID_UTF8)?;
-        metadata.clear();
-        for values in &self.metadata {
-            metadata.push(values.get(row)?);
+        std::str::from_utf8(text).map_err(|_| reasons::INVALID_UTF8)
+    }
+
+    /// Asks which texts are wanted of these rows, the first of which is `first`.
+    fn ask(&self, selection: &dyn Selection, first: u64, batch: &BatchBuilder) -> Vec<bool> {
+        let rows = self.rows;
+        let mut odd = vec![false; rows];
+        let asked = caught(|| {
+            let columns = selection.fields().iter().map(|&field| {
+                let value = |row: usize| {
+                    // A value that fails its record: so that it fails as it does elsewhere.
+                    self.metadata[field].get(row).unwrap_or_else(|_| {
+                        odd[row] = true;
+                        None
+                    })
+                };
+                (0..rows).map(value).collect::<StringArray>()
+            });
+            let columns: Vec<StringArray> = columns.collect();
+            let ids = (first..).take(rows).map(|row| batch.id(Position::plain(row)));
+            selection.wanted(&ids.collect::<Vec<_>>(), &columns)
+        });
+        let mut wanted = asked.unwrap_or_else(|| vec![true; rows]);
+        for (wanted, odd) in wanted.iter_mut().zip(odd) {
+            *wanted |= odd;
         }
-        batch.document(position, text, self.id.get(row)?, metadata);
-        Ok(())
+        wanted
     }
 }
 

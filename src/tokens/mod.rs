@@ -15,6 +15,7 @@ pub mod format;
 pub mod mixture;
 mod pack;
 pub mod record;
+pub mod sample;
 pub mod shard;
 pub(crate) mod sink;
 pub mod tokenizer;

@@ -114,7 +114,7 @@ impl Windows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn every_stage_has_its_quotas_and_every_cell_its_turns() {
@@ -143,8 +143,8 @@ mod tests {
         assert!(second.len() == 50 && second.iter().all(|count| (2..=3).contains(count)));
         // The next round goes on with other windows of the first cell.
         let again = (260..420).map(|sample| windows.start(sample)).filter(|&start| start < 1_001);
-        let fresh = again.filter(|start| !visits.contains_key(start)).count();
-        assert_eq!(fresh, 10);
+        let fresh: BTreeSet<u64> = again.filter(|start| !visits.contains_key(start)).collect();
+        assert_eq!(fresh.len(), 10);
         // Shares hold early on, not only at the end.
         let early = (0..80).filter(|&sample| windows.start(sample) < 1_001).count();
         assert!((25..55).contains(&early), "{early}");

@@ -50,7 +50,7 @@ pub(super) struct Members {
 
 enum Decoder {
     Plain,
-    Gzip(gzip::Member),
+    Gzip(gzip::Members),
     Zstd(zstd::Frames),
     Lz4(lz4::Frame),
 }
@@ -59,7 +59,7 @@ impl Members {
     pub(super) fn new(compression: Compression, mut input: Input) -> Result<Self, ReadError> {
         let decoder = match compression {
             Compression::None => Decoder::Plain,
-            Compression::Gzip => Decoder::Gzip(gzip::Member::new()),
+            Compression::Gzip => Decoder::Gzip(gzip::Members::new()),
             Compression::Zstd => Decoder::Zstd(zstd::Frames::open(&mut input)?),
             Compression::Lz4 => Decoder::Lz4(lz4::Frame::default()),
         };
@@ -72,7 +72,7 @@ impl Members {
         let mut input = self.input.another(at);
         let decoder = match &self.decoder {
             Decoder::Plain => Decoder::Plain,
-            Decoder::Gzip(_) => Decoder::Gzip(gzip::Member::new()),
+            Decoder::Gzip(_) => Decoder::Gzip(gzip::Members::new()),
             Decoder::Zstd(frames) => Decoder::Zstd(frames.another(&input)?),
             Decoder::Lz4(_) => Decoder::Lz4(lz4::Frame::default()),
         };
@@ -191,7 +191,7 @@ impl Members {
         if skippable || Compression::detect(bytes) == self.compression {
             match &mut self.decoder {
                 Decoder::Plain => {}
-                Decoder::Gzip(member) => *member = gzip::Member::new(),
+                Decoder::Gzip(members) => members.start(),
                 Decoder::Zstd(frames) => frames.start(),
                 Decoder::Lz4(frame) => frame.start(),
             }

@@ -1,25 +1,34 @@
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, DictionaryArray, Int64Array, LargeStringArray, ListArray,
-    NullArray, RecordBatch, StringArray, StringViewArray, StructArray, TimestampMillisecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, DictionaryArray, Int64Array, LargeStringArray,
+    ListArray, NullArray, RecordBatch, StringArray, StringViewArray, StructArray,
+    TimestampMillisecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::FileReader;
+use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
 
 use super::super::Format;
 use super::super::decompress::testing::{self, Row, fields, file};
 use super::*;
+use crate::document::{DocumentId, Verdict};
 
 fn write(columns: Vec<(&str, ArrayRef)>, rows_a_group: usize) -> Vec<u8> {
-    let batch = RecordBatch::try_from_iter_with_nullable(
-        columns.into_iter().map(|(name, column)| (name, column, true)),
-    );
-    let batch = batch.unwrap();
     let properties = WriterProperties::builder()
         .set_max_row_group_row_count(Some(rows_a_group))
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .build();
+    write_with(columns, properties)
+}
+
+fn write_with(columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, column)| (name, column, true)),
+    );
+    let batch = batch.unwrap();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.into_inner().unwrap()
@@ -182,6 +191,156 @@ fn a_column_that_nobody_wants_is_not_read() {
     bytes[start..end].fill(0xee);
     assert!(rows(&bytes, &[]).iter().all(|row| row.text.is_ok()));
     assert_eq!(rows(&bytes, &["other"])[0].text, Err("corrupt"));
+}
+
+/// Wants the texts of rows whose first kept field is `keep`.
+struct Keep;
+
+impl Selection for Keep {
+    fn fields(&self) -> &[usize] {
+        &[0]
+    }
+
+    fn wanted(&self, ids: &[DocumentId], columns: &[StringArray]) -> Vec<bool> {
+        assert_eq!(ids.len(), columns[0].len());
+        columns[0].iter().map(|value| value == Some("keep")).collect()
+    }
+}
+
+/// All rows with their texts; `Ok(None)` where the text was not wanted. Also counts the texts.
+fn selected(bytes: &[u8], metadata: &[&str]) -> Vec<(u64, Result<Option<String>, &'static str>)> {
+    let (_folder, store, piece) = file(bytes, Part::Whole);
+    let mut reader = ParquetReader::open(&store, &fields("text", metadata), &piece).unwrap();
+    let builder = BatchBuilder::new("source", metadata.len(), 999, None);
+    let mut builder = builder.with_selection(Some(Arc::new(Keep)));
+    let mut rows = Vec::new();
+    loop {
+        let more = reader.fill(&mut builder).unwrap();
+        let batch = builder.take();
+        for row in 0..batch.len() {
+            let text = match batch.verdicts[row] {
+                Verdict::Failed { reason } => Err(reason.as_str()),
+                _ => Ok(batch.texts.is_valid(row).then(|| batch.text(row).to_owned())),
+            };
+            let chars = text.as_ref().ok().and_then(|text| Some(text.as_ref()?.chars().count()));
+            assert_eq!(batch.chars_in[row], chars.map(|count| count as u64));
+            rows.push((batch.positions[row].offset, text));
+        }
+        if !more {
+            return rows;
+        }
+    }
+}
+
+/// A column of `keep` and `drop`.
+fn kept(rows: usize, keep: impl Fn(usize) -> bool) -> ArrayRef {
+    let label = |row| Some(if keep(row) { "keep" } else { "drop" });
+    Arc::new((0..rows).map(label).collect::<StringArray>())
+}
+
+/// Where the pages of a column of a row group lie.
+fn pages(bytes: &[u8], group: usize, column: usize) -> Vec<Range<usize>> {
+    let options = ReadOptionsBuilder::new().with_page_index().build();
+    let file = SerializedFileReader::new_with_options(Bytes::copy_from_slice(bytes), options);
+    let footer = file.unwrap().metadata().clone();
+    let index = footer.page_index_for_row_group(group);
+    let page = |page: &PageLocation| {
+        let start = usize::try_from(page.offset).unwrap();
+        start..start + usize::try_from(page.compressed_page_size).unwrap()
+    };
+    index.page_locations(column).unwrap().iter().map(page).collect()
+}
+
+#[test]
+fn texts_are_decoded_where_they_are_wanted() {
+    let texts = (0..3000).map(|row| (row % 7 != 3).then(|| format!("text {row}")));
+    let texts: ArrayRef = Arc::new(texts.collect::<StringArray>());
+    let cases: [fn(usize) -> bool; 6] = [
+        |_| true,
+        |_| false,
+        |row| row % 20 == 19,
+        |row| row == 2999,
+        |row| (300..1100).contains(&row),
+        |row| row % 600 < 256,
+    ];
+    for (number, keep) in cases.into_iter().enumerate() {
+        let columns = vec![("text", texts.clone()), ("label", kept(3000, keep))];
+        let rows = selected(&write(columns, 700), &["label"]);
+        assert_eq!(rows.len(), 3000);
+        for (row, (position, found)) in rows.into_iter().enumerate() {
+            let expected = match (keep(row), row % 7 != 3) {
+                (false, _) => Ok(None),
+                (true, true) => Ok(Some(format!("text {row}"))),
+                (true, false) => Err("missing-text"),
+            };
+            assert_eq!((position, found), (row as u64, expected), "case {number}");
+        }
+    }
+}
+
+/// Damage shows what was decoded.
+#[test]
+fn pages_and_row_groups_without_wanted_texts_are_not_decoded() {
+    let columns =
+        |keep: fn(usize) -> bool| vec![("text", numbered(4000)), ("label", kept(4000, keep))];
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(2000))
+        .set_data_page_row_count_limit(100)
+        .set_write_batch_size(100)
+        .set_dictionary_enabled(false)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .build();
+    // Of the first row group rows 1234 to 1299, of the second none.
+    let mut bytes = write_with(columns(|row| (1234..1300).contains(&row)), properties.clone());
+    let places = pages(&bytes, 0, 0);
+    assert_eq!(places.len(), 20);
+    for (number, place) in places.into_iter().enumerate() {
+        if number != 12 {
+            // Behind the page's header, which is read to pass over it.
+            bytes[place.start + 60..place.end].fill(0xee);
+        }
+    }
+    for place in pages(&bytes, 1, 0) {
+        bytes[place].fill(0xee);
+    }
+    let rows = selected(&bytes, &["label"]);
+    assert_eq!(rows.len(), 4000);
+    for (row, (_, text)) in rows.into_iter().enumerate() {
+        let expected = (1234..1300).contains(&row).then(|| format!("text {row}"));
+        assert_eq!(text, Ok(expected));
+    }
+    // One wanted row more, and the damage is met: the rest of the group is lost from its block on.
+    let mut bytes = write_with(columns(|row| row % 2000 == 1999), properties);
+    let last = pages(&bytes, 1, 0).pop().unwrap();
+    bytes[last.start + 60..last.end].fill(0xee);
+    let rows = selected(&bytes, &["label"]);
+    assert_eq!(rows[1999], (1999, Ok(Some("text 1999".to_owned()))));
+    assert_eq!(rows.last(), Some(&(2000 + 1792, Err("corrupt"))));
+}
+
+#[test]
+fn a_selection_changes_no_failure_of_the_fields_it_reads() {
+    let mut bytes = write(vec![("text", numbered(900)), ("label", kept(900, |_| false))], 300);
+    let (_folder, store, piece) = file(&bytes, Part::Whole);
+    let footer = read_footer(&store, "file", piece.size).unwrap().unwrap();
+    let (start, length) = footer.row_group(1).column(1).byte_range();
+    let [start, end] = [start, start + length].map(|at| usize::try_from(at).unwrap());
+    bytes[start..end].fill(0xee);
+    let rows = selected(&bytes, &["label"]);
+    assert_eq!((rows.len(), &rows[300]), (601, &(300, Err("corrupt"))));
+    // Strings that are none fail their records, whatever the condition would say of null.
+    let mut bytes = write(
+        vec![("text", numbered(3)), ("label", strings(&[Some("aXXXb"), None, Some("keep")]))],
+        9,
+    );
+    let at = bytes.windows(5).position(|window| window == b"aXXXb");
+    if let Some(at) = at {
+        bytes[at + 1] = 0xff;
+        assert_eq!(selected(&bytes, &["label"])[0].1, Err("invalid-utf8"));
+    }
+    // Without texts there is nothing to select from.
+    let rows = selected(&write(vec![("label", kept(2, |_| false))], 9), &["label"]);
+    assert!(rows.iter().all(|(_, text)| *text == Err("missing-text")));
 }
 
 #[test]

@@ -13,7 +13,7 @@ const MAX_CODINGS: usize = 6;
 /// Up to this size a body may be as compressed as it likes.
 const FREE_BYTES: usize = 1 << 20;
 
-/// The most bytes out of one stored byte, beyond [`FREE_BYTES`].
+/// The most bytes out of one stored byte, beyond [`FREE_BYTES`]; [`reasons::BODY_BOMB`] says it.
 const MAX_RATIO: usize = 1000;
 
 /// Bytes of a decoder's output at a time.
@@ -54,6 +54,12 @@ impl Decoder {
         stored: &'a [u8],
     ) -> Result<&'a [u8], Reason> {
         Ok(if self.join(header, stored)? { &self.transferred } else { stored })
+    }
+
+    /// Bytes that the buffers hold.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.body.capacity() + self.next.capacity() + self.transferred.capacity()
     }
 
     /// Puts chunks together if there are any.
@@ -115,7 +121,10 @@ impl Decoder {
                     std::mem::swap(&mut self.body, &mut self.next);
                     coded = true;
                 }
-                Err(Fault::Bomb) => return Err(reasons::DECOMPRESSION_BOMB),
+                Err(Fault::Bomb) if limit == MAX_DOCUMENT_BYTES => {
+                    return Err(reasons::LARGE_BODY);
+                }
+                Err(Fault::Bomb) => return Err(reasons::BODY_BOMB),
                 // These two have no mark of their own: what cannot be decoded was not encoded.
                 Err(Fault::Damaged) if matches!(coding, Coding::Brotli | Coding::Deflate) => {
                     if !super::media::is_text(input) {

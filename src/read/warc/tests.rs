@@ -186,6 +186,28 @@ fn headers_of_all_sorts() {
 }
 
 #[test]
+fn files_in_no_order_without_addresses_or_packed_twice() {
+    let others = [record("metadata", "", b"a: b"), record("warcinfo", "", b"a: b\r\n")];
+    let request = record("request", HTTP, b"GET / HTTP/1.1\r\n\r\n");
+    let file = [&others[0][..], &page("one"), &request, &others[1], &page("two")].concat();
+    assert_eq!(texts(&file), [html("one"), html("two")]);
+    let nowhere = record("response", HTTP, b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nx");
+    let mut reader = WarcReader::new(
+        content(&[nowhere, page("somewhere")].concat(), 0, u64::MAX, 99),
+        u64::MAX,
+        None,
+        &fields("text", &["url"]),
+        Options::default(),
+    );
+    let rows = drain(&mut reader, 1);
+    assert_eq!((&rows[0].text, &rows[0].metadata[0]), (&Ok("x".to_owned()), &None));
+    assert!(rows[1].metadata[0].is_some());
+    // What is in the outer members is no record.
+    let twice = [gzip(&gzip(&page("inside"))), gzip(&page("next"))].concat();
+    assert_eq!(texts(&twice), [Err("bad-warc-header"), html("next")]);
+}
+
+#[test]
 fn a_content_length_that_lies_fails_its_record_only() {
     let good = page("lies");
     let length = good.len() - 4 - good.windows(4).position(|w| w == b"\r\n\r\n").unwrap() - 4;
@@ -393,12 +415,29 @@ fn compressed(coding: &str, text: &[u8]) -> Vec<u8> {
             encoder.finish().unwrap()
         }
         "zstd" => zstd::stream::encode_all(text, 19).unwrap(),
+        "zstd 1" => zstd::stream::encode_all(text, 1).unwrap(),
         other => panic!("{other}"),
     }
 }
 
 /// `<p>brotli</p>` as Brotli, uncompressed within.
 const BROTLI: &[u8] = b"\x0b\x06\x80<p>brotli</p>\x03";
+
+/// 64 MiB of spaces as Brotli: `brotli` 1.2.1 from PyPI, quality 11, window of 16 MiB, a MiB at a
+/// time.
+const BROTLI_BOMB: &[u8] = b"\xcf\xff\xff\x7f\xf8\x25\x40\xe2\xb1\x40\x20\xf7\xfe\x9f\xff\xff\
+    \xff\xf0\x4b\x00\xc4\x61\x01\x80\xee\xfd\x3f\xff\xff\xff\xe1\x97\x00\x88\xc3\x22\x00\xdd\
+    \xfb\x7f\xfe\xff\xff\xc3\x2f\x01\x10\x87\x05\x00\xba\xf7\xff\x03";
+
+/// Bytes that do not compress.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    std::iter::repeat_with(&mut next).take(bytes).collect()
+}
 
 #[test]
 fn compressed_bodies() {
@@ -448,15 +487,38 @@ fn chunks_and_compression() {
 #[test]
 fn bombs_are_not_unpacked() {
     let zeros = vec![b' '; 64 << 20];
-    for coding in ["gzip", "deflate", "zstd"] {
-        let bomb = compressed(coding, &zeros);
+    let twice = |outer: &str, inner: &str| compressed(outer, &compressed(inner, &zeros));
+    let bombs = [
+        ("gzip", gzip(&zeros)),
+        ("deflate", compressed("deflate", &zeros)),
+        ("deflate", compressed("raw deflate", &zeros)),
+        ("zstd", compressed("zstd", &zeros)),
+        ("br", BROTLI_BOMB.to_vec()),
+        ("gzip, gzip", twice("gzip", "gzip")),
+        ("zstd, deflate", twice("deflate", "zstd")),
+        ("br, gzip", gzip(BROTLI_BOMB)),
+        ("br, zstd, gzip", gzip(&compressed("zstd", BROTLI_BOMB))),
+        // Of its three codings one is named.
+        ("gzip", gzip(&gzip(&gzip(&zeros)))),
+    ];
+    for (coding, bomb) in bombs {
         let head = format!("Content-Type: text/html\r\nContent-Encoding: {coding}\r\n");
         let file = [response("u", &head, &bomb), page("next")].concat();
-        assert_eq!(texts(&file), [Err("decompression-bomb"), html("next")], "{coding}");
+        assert_eq!(texts(&file), [Err("decompression-bomb-1000x"), html("next")], "{coding}");
+        let mut header = Header::default();
+        http::parse_head(format!("HTTP/1.1 200\r\n{head}\r\n").as_bytes(), &mut header).unwrap();
+        let mut decoder = coding::Decoder::default();
+        assert_eq!(decoder.decode(&header, &bomb).err(), Some(reasons::BODY_BOMB));
+        // Two buffers of what is allowed, which grow by doubling.
+        let most = 4 * (bomb.len() * 1000).max(1 << 20) + (1 << 20);
+        assert!(decoder.held() < most, "{coding}: {} bytes", decoder.held());
     }
-    let twice = gzip(&gzip(&zeros));
-    let head = "Content-Type: text/html\r\nContent-Encoding: gzip, gzip\r\n";
-    assert_eq!(texts(&response("u", head, &twice)), [Err("decompression-bomb")]);
+    // Not dense, but more than a document may be.
+    let large = [noise(300 << 10), compressed("zstd 1", &vec![b' '; 257 << 20])];
+    let large = [compressed("zstd 1", &large[0]), large[1].clone()].concat();
+    let head = "Content-Type: text/html\r\nContent-Encoding: zstd\r\n";
+    let file = [response("u", head, &large), page("next")].concat();
+    assert_eq!(texts(&file), [Err("decompression-bomb-256mib"), html("next")]);
     // What is small may be dense.
     let small = gzip(&vec![b' '; 1 << 20]);
     let head = "Content-Type: text/html\r\nContent-Encoding: gzip\r\n";

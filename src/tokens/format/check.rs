@@ -50,20 +50,6 @@ pub enum LayoutError {
     Length,
 }
 
-impl LayoutError {
-    /// The key of `[tokens]` that it is about.
-    #[must_use]
-    pub fn key(&self) -> &'static str {
-        match self {
-            Self::Masks(_) | Self::Vocabulary { .. } => "format",
-            Self::Rows(_) => "packing",
-            Self::Compression(_) => "compression",
-            Self::Shard { .. } => "shard_size",
-            Self::Length => "sequence_length",
-        }
-    }
-}
-
 /// Checks that shards of `shard_tokens` tokens can be written like that.
 ///
 /// # Errors

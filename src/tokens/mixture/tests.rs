@@ -69,7 +69,7 @@ fn a_name_with_a_star_is_dealt_out_by_size() {
 
 #[test]
 fn a_curve_reads_good_buckets_more_often_within_each_amount() {
-    let cells = &[("books/0", 100), ("web/0", 500), ("web/1", 500)];
+    let cells = &[("books/0", 1_000), ("web/0", 500), ("web/1", 500)];
     let text = "[mixture]\nby = [\"source\", \"bucket\"]\nweights = { \"web/*\" = 0.5, \"books/*\" = 0.5 }\n\
                 total = 2000\n[mixture.curve]\nbucket = \"bucket\"\ndrop_below = 0.5\nmax = 10";
     assert_eq!(solve(text, cells).unwrap(), [[1_000, 0, 1_000]]);
