@@ -32,7 +32,9 @@ fn every_recipe_does_what_its_tests_say() {
     for entry in std::fs::read_dir(root().join("pipelines")).unwrap() {
         let path = entry.unwrap().path();
         let is_recipe = path.extension().is_some_and(|extension| extension == "toml")
-            && path.file_stem().is_some_and(|name| name != "quickstart" && name != "dedup");
+            && path.file_stem().is_some_and(|name| {
+                !["quickstart", "dedup", "chat", "mixture"].iter().any(|other| name == *other)
+            });
         if is_recipe {
             let said = succeed(&["test", path.to_str().unwrap()]);
             assert!(said.lines().count() >= 5, "{}: {said}", path.display());

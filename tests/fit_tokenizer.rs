@@ -9,7 +9,7 @@ fn the_same_input_and_seed_give_the_same_tokenizer() {
     let fitted = |name: &str, threads: &str, seed: &str| {
         let out = lab.text(name);
         let mut command = tamis();
-        command.args(["fit-tokenizer", &input, "--vocab-size", "600", "--sample", "200kB"]);
+        command.args(["fit-tokenizer", &input, "--vocab-size", "600", "--sample", "200000"]);
         command.args(["--seed", seed, "--format", "json", "--out", &out]);
         let output = command.env("RAYON_NUM_THREADS", threads).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -121,7 +121,7 @@ fn cells_have_shards_of_their_own_and_new_weights_rewrite_only_the_blend() {
         .into_iter()
         .filter(|path| {
             let name = path.to_string_lossy();
-            (name.ends_with(".bin") || name.ends_with(".idx")) && !name.contains("/blend/")
+            (name.ends_with(".bin") || name.ends_with(".idx")) && !name.contains("tokens/blend/")
         })
         .collect();
     assert!(shards.len() > 12, "several shards a cell: {shards:?}");
@@ -233,9 +233,11 @@ fn a_materialised_mixture_has_the_shares_to_one_document() {
     }
     assert!(shards.len() > 4, "{shards:?}");
     let wanted = want_web as f64 / (want_web + want_books) as f64;
+    let longest = documents.values().map(|d| d.length).max().unwrap() as f64;
     for (shard, (all, web)) in &shards {
-        let share = *web as f64 / *all as f64;
-        assert!((share - wanted).abs() < 0.2, "{shard}: {share:.3} for {wanted:.3}");
+        // To a document at each end.
+        let difference = (*web as f64 - wanted * *all as f64).abs();
+        assert!(difference < 2.0 * longest, "{shard}: {web} of {all} for {wanted:.3}");
     }
 }
 

@@ -72,7 +72,7 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                     lines.push("write documents/ and ledger/".to_owned());
                     if let Some(tokens) = &plan.tokens {
                         lines.push(format!(
-                            "tokenize ({} ids, end of document {}); ids → range exchange by {} and shuffled order",
+                            "tokenize ({} ids, end of document {}); ids → range exchange by {}shuffled order",
                             tokens.vocab_size, tokens.end_of_document, cells(tokens)
                         ));
                     }
@@ -155,11 +155,11 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
     lines
 }
 
-/// What documents are put together by.
+/// What documents are put together by before they are shuffled.
 fn cells(tokens: &PlanTokens) -> String {
     match &tokens.config.mixture {
-        Some(mixture) => mixture.by.as_slice().join(", "),
-        None => "nothing else".to_owned(),
+        Some(mixture) => format!("{}, then ", mixture.by.as_slice().join(", ")),
+        None => String::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::TokensError;
 use super::cut::{ShardPlan, share};
 use super::format::{
     self, Closed, FinishedShard, Place, Sequence, SequenceWriter, ShardError, ShardLayout,
-    ShardWriter,
+    ShardWriter, TokenDocument,
 };
 use super::record::{Slices, key, read_runs, write_runs};
 use super::shard::{Documents, Sharding};
@@ -106,7 +106,9 @@ struct Packer {
     /// Where documents and pieces lie that are not sent yet, by their first token.
     places: BTreeMap<u64, Place>,
     moved: Vec<Place>,
-    /// Documents longer than a row, whose first piece was sent.
+    /// Documents longer than a row.
+    long: BTreeSet<DocumentId>,
+    /// Documents in several pieces whose first one was sent.
     begun: BTreeSet<DocumentId>,
     length: u64,
     /// Rows sent.
@@ -122,11 +124,19 @@ impl Packer {
             rows,
             places: BTreeMap::new(),
             moved: Vec::new(),
+            long: BTreeSet::new(),
             begun: BTreeSet::new(),
             length: u64::from(layout.sequence_length.max(1)),
             sent: 0,
             payload: Vec::new(),
         }
+    }
+
+    fn push(&mut self, document: &TokenDocument<'_>, tokens: usize) -> Result<(), ShardError> {
+        if tokens as u64 > self.length {
+            self.long.insert(document.id);
+        }
+        self.writer.push(document)
     }
 
     /// Sends the rows that are full, to places in the group of `plan` that `seed` draws.
@@ -154,7 +164,7 @@ impl Packer {
                 };
                 let length = end - at;
                 // Only a document that goes on elsewhere, or began there, need be remembered.
-                let whole = place.length == u64::from(length) && place.length < self.length;
+                let whole = place.length == u64::from(length) && !self.long.contains(&place.id);
                 let first = whole || self.begun.insert(place.id);
                 pieces.push(Piece { id: place.id, length, first });
                 at = end;
@@ -193,7 +203,7 @@ pub(crate) fn send(
         let mut packer = Packer::new(sharding.layout);
         let mut documents = Documents::open(engine, sharding, plan, work)?;
         while let Some(document) = documents.next()? {
-            packer.writer.push(&document)?;
+            packer.push(&document, document.tokens.len() / sharding.layout.width.bytes())?;
             packer.send(plan, slices, engine.plan.seed, &mut out)?;
         }
         documents.close(&mut counters)?;
