@@ -19,7 +19,6 @@ use super::tokens::Tokens;
 use super::train::TrainConfig;
 use super::{ConfigError, ConfigErrors, Pipeline, SourceText, forms, overrides, preset};
 use crate::ops::{self, OPS};
-use crate::store::resolved;
 
 /// The keys of a pipeline file that are plain values.
 #[derive(Deserialize)]
@@ -107,13 +106,8 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
     let mut tokens = single::<Tokens>(tables.remove("tokens"), "tokens", &mut errors);
     let train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
     if let Some(tokens) = &mut tokens {
-        tokens.value.tokenizer = resolved(base, &tokens.value.tokenizer);
-        if let Some(template) = tokens.value.chat.as_mut().and_then(|chat| chat.template.as_mut()) {
-            let found = resolved(base, template.as_path());
-            *template = found;
-        }
-        forms::check(tokens, &sources, &mut errors);
-        check_tokens(tokens, &mut errors);
+        tokens.value.resolve_paths(base);
+        check_tokens(tokens, &sources, &mut errors);
     }
     if let (Some(train), None) = (&train, &tokens) {
         errors.push(
@@ -325,7 +319,12 @@ fn stage(table: Spanned<DeTable<'_>>, base: &Path, errors: &mut Vec<ConfigError>
     })
 }
 
-fn check_tokens(tokens: &Located<Tokens>, errors: &mut Vec<ConfigError>) {
+fn check_tokens(
+    tokens: &Located<Tokens>,
+    sources: &[(Option<Source>, Spans)],
+    errors: &mut Vec<ConfigError>,
+) {
+    forms::check(tokens, sources, errors);
     let spans = &tokens.spans;
     if !(0.0..1.0).contains(&tokens.validation_fraction) {
         errors.push(

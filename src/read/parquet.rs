@@ -256,9 +256,9 @@ enum State {
     /// The remaining rows are lost.
     Lost,
     Decoding {
-        columns: Columns,
+        columns: Box<Columns>,
         /// Rows decoded, and how many of them are handed over.
-        block: Block,
+        block: Box<Block>,
         taken: usize,
     },
 }
@@ -272,15 +272,13 @@ impl Group {
         row: u64,
     ) -> Result<Self, ReadError> {
         let footer = file.footer.row_group(index);
-        let state = match file.hopeless() {
-            Some(reason) => State::Same(reason),
-            None => {
-                let chunks = Chunks::read(store, piece, file, footer)?;
-                match guarded(|| Columns::open(file, index, &chunks)) {
-                    Some(columns) => State::Decoding { columns, block: Block::default(), taken: 0 },
-                    None => State::Lost,
-                }
-            }
+        let state = if let Some(reason) = file.hopeless() {
+            State::Same(reason)
+        } else {
+            let chunks = Chunks::read(store, piece, file, footer)?;
+            guarded(|| Columns::open(file, index, &chunks)).map_or(State::Lost, |columns| {
+                State::Decoding { columns: Box::new(columns), block: Box::default(), taken: 0 }
+            })
         };
         Ok(Self { row, end: row + footer.num_rows().unsigned_abs(), state })
     }
@@ -308,7 +306,7 @@ impl Group {
                     *taken = 0;
                     if left > 0 {
                         match guarded(|| columns.decode(left.min(BLOCK_ROWS))) {
-                            Some(decoded) => *block = decoded,
+                            Some(decoded) => **block = decoded,
                             None => self.state = State::Lost,
                         }
                     }
