@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod chat;
 mod clusters;
 mod commands;
 mod corpora;

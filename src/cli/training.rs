@@ -1,5 +1,6 @@
 //! The end of `tamis run`: training on the shards.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -39,7 +40,7 @@ pub(super) fn train(
     let dataset = Dataset::load(store)?;
     set.blend = blend(&dataset);
     if !set.blend.stages.is_empty() {
-        identity.push_str(&format!("{:?}", set.blend));
+        let _ = write!(identity, "{:?}", set.blend);
     }
     for shard in &dataset.shards {
         for file in &shard.files {

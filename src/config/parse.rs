@@ -19,7 +19,6 @@ use super::tokens::{Tokens, check as check_tokens};
 use super::train::TrainConfig;
 use super::{ConfigError, ConfigErrors, Pipeline, SourceText, forms, overrides, preset};
 use crate::ops::{self, OPS};
-use crate::store::resolved;
 
 /// The keys of a pipeline file that are plain values.
 #[derive(Deserialize)]
@@ -107,16 +106,10 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
     let mut tokens = single::<Tokens>(tables.remove("tokens"), "tokens", &mut errors);
     let train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
     if let Some(tokens) = &mut tokens {
-        tokens.value.tokenizer = resolved(base, &tokens.value.tokenizer);
-        if let Some(template) = tokens.value.chat.as_mut().and_then(|chat| chat.template.as_mut()) {
-            let found = resolved(base, template.as_path());
-            *template = found;
-        }
+        tokens.value.resolve_paths(base);
         forms::check(tokens, &sources, &mut errors);
-        let names: Vec<&str> = sources
-            .iter()
-            .filter_map(|(source, _)| source.as_ref().map(|source| source.name.as_str()))
-            .collect();
+        let names = sources.iter().filter_map(|(source, _)| source.as_ref());
+        let names: Vec<&str> = names.map(|source| source.name.as_str()).collect();
         errors.extend(check_tokens(tokens, &names));
     }
     if let (Some(train), None) = (&train, &tokens) {

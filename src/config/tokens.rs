@@ -5,7 +5,7 @@ mod check;
 mod fim;
 mod mixture;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ pub(super) use self::check::check;
 pub use self::fim::Fim;
 pub use self::mixture::{Amount, CurriculumStage, Curve, Fields, Mixture};
 use super::bytes::ByteSize;
+use crate::store::resolved;
 
 /// Tokenizes the kept documents and writes them, shuffled, as shards that trainers load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -148,6 +149,14 @@ pub enum Shuffle {
 }
 
 impl Tokens {
+    /// Makes paths relative to the pipeline file's folder `base` ones from here.
+    pub(super) fn resolve_paths(&mut self, base: &Path) {
+        self.tokenizer = resolved(base, &self.tokenizer);
+        if let Some(chat) = &mut self.chat {
+            chat.template = chat.template.as_ref().map(|path| resolved(base, path));
+        }
+    }
+
     /// Tokens of a shard whose tokens take `width` bytes each.
     #[must_use]
     pub fn tokens_a_shard(&self, width: u64) -> u64 {

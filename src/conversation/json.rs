@@ -1,6 +1,6 @@
 //! JSON as Python reads and writes it: the order of keys kept, integers apart from floats.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -139,7 +139,7 @@ impl Style {
                 char if char < ' ' || (self.ascii && !char.is_ascii()) => {
                     let mut units = [0; 2];
                     for unit in char.encode_utf16(&mut units) {
-                        out.push_str(&format!("\\u{unit:04x}"));
+                        let _ = write!(out, "\\u{unit:04x}");
                     }
                 }
                 char => out.push(char),

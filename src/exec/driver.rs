@@ -278,7 +278,10 @@ fn needed_phases(store: &Store, plan: &Plan, last: usize) -> Result<BTreeSet<usi
 /// Whether a phase reads what the phase `from` wrote.
 fn reads(kind: &PhaseKind, from: usize) -> bool {
     match kind {
-        PhaseKind::Flow { input: FlowInput::Source, .. } | PhaseKind::Table { .. } => false,
+        // A data set is described from what stays.
+        PhaseKind::Flow { input: FlowInput::Source, .. }
+        | PhaseKind::Table { .. }
+        | PhaseKind::Dataset { .. } => false,
         PhaseKind::Flow { input: FlowInput::Spool { documents, verdicts, .. }, .. } => {
             from == *documents || from == *verdicts
         }
@@ -292,7 +295,5 @@ fn reads(kind: &PhaseKind, from: usize) -> bool {
         PhaseKind::Deal { from: source, count }
         | PhaseKind::Rows { from: source, count }
         | PhaseKind::Shard { from: source, count } => from == *source || from == *count,
-        // They read what stays.
-        PhaseKind::Dataset { .. } => false,
     }
 }

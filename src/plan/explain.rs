@@ -122,6 +122,19 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
             };
             lines.push(format!("{}: {target}", stage(plan, *index)));
         }
+        PhaseKind::Count { .. }
+        | PhaseKind::Deal { .. }
+        | PhaseKind::Rows { .. }
+        | PhaseKind::Shard { .. }
+        | PhaseKind::Dataset { .. } => lines.extend(token_lines(plan, &phase.kind)),
+    }
+    lines
+}
+
+/// What the phases behind the last flow do.
+fn token_lines(plan: &Plan, kind: &PhaseKind) -> Vec<String> {
+    let mut lines = Vec::new();
+    match kind {
         PhaseKind::Count { from } => {
             let from = plan.phases[*from].name(*from);
             lines.push(format!("count the tokens of {from} by cell"));
@@ -151,6 +164,7 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
         PhaseKind::Dataset { .. } => {
             lines.push("write tokens/dataset.json, its card and the blend".to_owned());
         }
+        _ => {}
     }
     lines
 }

@@ -279,7 +279,7 @@ enum State {
     Decoding {
         columns: Box<Columns>,
         /// Rows decoded, and how many of them are handed over.
-        block: Block,
+        block: Box<Block>,
         taken: usize,
     },
 }
@@ -288,19 +288,14 @@ impl Group {
     /// Opens a row group whose first row is `row`; `all` where every text is wanted.
     fn open(from: Origin<'_>, row: u64, all: bool) -> Result<Self, ReadError> {
         let file = from.file;
-        let state = match file.hopeless() {
-            Some(reason) => State::Same(reason),
-            None => {
-                let fields = [&file.id].into_iter().chain(&file.metadata).chain(file.parts());
-                let chunks = Chunks::read(from, fields.chain(all.then_some(&file.text)))?;
-                match guarded(|| Columns::open(from, &chunks, all)) {
-                    Some(columns) => {
-                        let columns = Box::new(columns);
-                        State::Decoding { columns, block: Block::default(), taken: 0 }
-                    }
-                    None => State::Lost,
-                }
-            }
+        let state = if let Some(reason) = file.hopeless() {
+            State::Same(reason)
+        } else {
+            let fields = [&file.id].into_iter().chain(&file.metadata).chain(file.parts());
+            let chunks = Chunks::read(from, fields.chain(all.then_some(&file.text)))?;
+            guarded(|| Columns::open(from, &chunks, all)).map_or(State::Lost, |columns| {
+                State::Decoding { columns: Box::new(columns), block: Box::default(), taken: 0 }
+            })
         };
         let end = row + from.footer().num_rows().unsigned_abs();
         Ok(Self { index: from.index, row, end, state })
@@ -329,7 +324,7 @@ impl Group {
                     *taken = 0;
                     if left > 0 {
                         match columns.decode(from, left.min(BLOCK_ROWS), self.row, batch)? {
-                            Some(decoded) => *block = decoded,
+                            Some(decoded) => **block = decoded,
                             None => self.state = State::Lost,
                         }
                     }

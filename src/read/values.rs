@@ -78,12 +78,12 @@ pub(super) fn show_json(
 fn jsons(array: &ArrayRef) -> Result<Vec<Json>, ArrowError> {
     let rows = array.len();
     // Only what the lists of these rows hold: the values may be those of many more.
-    let lists = |values: &ArrayRef, place: &dyn Fn(usize) -> usize| {
+    let in_lists = |values: &ArrayRef, place: &dyn Fn(usize) -> usize| {
         let (first, last) = (place(0), place(rows));
         let values = values.slice(first, last - first);
         let mut values = jsons(&values)?.into_iter();
-        let list = |row| Json::List(values.by_ref().take(place(row + 1) - place(row)).collect());
-        Ok::<_, ArrowError>((0..rows).map(list).collect::<Vec<_>>())
+        let next = |row| Json::List(values.by_ref().take(place(row + 1) - place(row)).collect());
+        Ok::<_, ArrowError>((0..rows).map(next).collect::<Vec<_>>())
     };
     let mut values = match array.data_type() {
         DataType::Null => vec![Json::Null; rows],
@@ -108,17 +108,17 @@ fn jsons(array: &ArrayRef) -> Result<Vec<Json>, ArrowError> {
         DataType::List(_) => {
             let list = array.as_list::<i32>();
             let at = |row: usize| usize::try_from(list.value_offsets()[row]).unwrap_or(0);
-            lists(list.values(), &at)?
+            in_lists(list.values(), &at)?
         }
         DataType::LargeList(_) => {
             let list = array.as_list::<i64>();
             let at = |row: usize| usize::try_from(list.value_offsets()[row]).unwrap_or(0);
-            lists(list.values(), &at)?
+            in_lists(list.values(), &at)?
         }
         DataType::FixedSizeList(..) => {
             let list = array.as_fixed_size_list();
             let length = usize::try_from(list.value_length()).unwrap_or(0);
-            lists(list.values(), &|row| row * length)?
+            in_lists(list.values(), &|row| row * length)?
         }
         DataType::Struct(fields) => {
             let group = array.as_struct();
@@ -181,6 +181,9 @@ mod tests {
         Arc::new(StringArray::from(values.to_vec()))
     }
 
+    /// Many rows, so that they come in several blocks.
+    const TIMES: usize = 300;
+
     /// The same conversations from JSON Lines, Parquet and Arrow, whose groups have the fields of all
     /// rows together.
     #[test]
@@ -190,8 +193,6 @@ mod tests {
              {\"role\":\"tool\",\"content\":\"r\"},{\"role\":\"assistant\",\"content\":\"a\"}],\
              \"tools\":\"[{\\\"name\\\":\\\"f\\\"}]\"}\n\
              {\"messages\":[{\"role\":\"assistant\",\"content\":\"é\"}]}\n{\"messages\":null}\n";
-        // Many rows, so that they come in several blocks.
-        const TIMES: usize = 300;
         let lines = once.repeat(TIMES);
         let repeat = |one: &[Option<&str>]| {
             let all: Vec<_> = std::iter::repeat_n(one, TIMES).flatten().copied().collect();

@@ -54,10 +54,10 @@ impl Counter {
     pub fn add(&mut self, group: Group, name: &str, validation: bool, order: u64, tokens: u64) {
         let count = self.counts.entry(group.block(self.slices.of(order))).or_default();
         *count += Count { tokens, documents: 1 };
-        if !self.names.contains_key(&group) {
+        self.names.entry(group).or_insert_with(|| {
             let flag = if validation { '1' } else { '0' };
-            self.names.insert(group, format!("{flag}{name}"));
-        }
+            format!("{flag}{name}")
+        });
     }
 
     /// Writes the counts of the task `task`: keys are (cell and slice, task); the first record of a
@@ -282,7 +282,7 @@ mod tests {
                         counter.add(group, names[*name], *validation, *order, *tokens);
                     }
                     let path = format!("{tasks}-{task}");
-                    counter.finish(&store, path.clone(), task as u32, 1 << 20).unwrap();
+                    counter.finish(&store, path.clone(), u32::try_from(task).unwrap(), 1 << 20).unwrap();
                     paths.push(path);
                 }
                 results.push(add_up(&store, &paths, 2, "scratch").unwrap());

@@ -234,8 +234,8 @@ mod tests {
                 prop_assert_eq!(from, at);
                 at = to;
                 // Every document that may begin in the shard is in its slices.
-                prop_assert!(first <= from && slices[*plan.slices.start() as usize].start == first);
-                let last = slices[*plan.slices.end() as usize];
+                prop_assert!(first <= from && slices[usize::try_from(*plan.slices.start()).unwrap()].start == first);
+                let last = slices[usize::try_from(*plan.slices.end()).unwrap()];
                 prop_assert!(last.start + last.tokens >= to);
             }
             prop_assert_eq!(at, start);

@@ -116,6 +116,7 @@ fn place(segment: &Segment, total: u64, id: DocumentId, seed: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "compared with a margin")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

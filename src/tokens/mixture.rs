@@ -211,21 +211,20 @@ impl Corpus<'_> {
             let table = format!("stage `{}` of the curriculum", stage.name);
             shares.push(self.shares(weights, &table)?);
         }
-        let total = match self.mixture.total {
-            Some(Amount(total)) => as_f64(total),
-            None => {
-                // The most tokens for which no cell is read twice, over all stages.
-                let mut needed = vec![0.0; self.cells.len()];
-                for (stage, (groups, shares)) in curriculum.iter().zip(&shares) {
-                    let part = self.parts(groups, shares.iter().copied())?;
-                    for (need, share) in needed.iter_mut().zip(part) {
-                        *need += share * stage.share.unwrap_or(0.0);
-                    }
+        let total = if let Some(Amount(total)) = self.mixture.total {
+            as_f64(total)
+        } else {
+            // The most tokens for which no cell is read twice, over all stages.
+            let mut needed = vec![0.0; self.cells.len()];
+            for (stage, (groups, shares)) in curriculum.iter().zip(&shares) {
+                let part = self.parts(groups, shares.iter().copied())?;
+                for (need, share) in needed.iter_mut().zip(part) {
+                    *need += share * stage.share.unwrap_or(0.0);
                 }
-                let sizes = self.sizes.iter().zip(&needed).filter(|(_, need)| **need > 0.0);
-                let totals = sizes.map(|(size, need)| as_f64(*size) / need);
-                totals.fold(f64::INFINITY, f64::min)
             }
+            let sizes = self.sizes.iter().zip(&needed).filter(|(_, need)| **need > 0.0);
+            let totals = sizes.map(|(size, need)| as_f64(*size) / need);
+            totals.fold(f64::INFINITY, f64::min)
         };
         let mut stages = Vec::new();
         for (stage, (groups, shares)) in curriculum.iter().zip(&shares) {

@@ -232,7 +232,7 @@ pub(crate) fn write(
     let mut record = Record::default();
     let mut writer: Option<Box<dyn SequenceWriter>> = None;
     let mut shard = FinishedShard::default();
-    let mut places = Vec::new();
+    let mut pending = Vec::new();
     let mut offset = 0;
     while merge.next_into(&mut record)? {
         if !plan.takes_order(super::record::order(&record.key)) {
@@ -249,7 +249,7 @@ pub(crate) fn write(
         let mut end = 0_u32;
         for piece in &pieces {
             let (id, length) = (piece.id, u64::from(piece.length));
-            places.push(Place { id, offset: offset + u64::from(end), length });
+            pending.push(Place { id, offset: offset + u64::from(end), length });
             end = end.saturating_add(piece.length);
             ends.push(end);
             shard.tokens += length;
@@ -266,7 +266,7 @@ pub(crate) fn write(
             None => writer.insert(format::sequences(store, name, layout)?),
         };
         writer.write(&Sequence { tokens, loss: loss.as_deref(), ends: &ends })?;
-        placed(&mut places)?;
+        placed(&mut pending)?;
     }
     merge.remove_scratch()?;
     let Some(writer) = writer else { return Ok(None) };

@@ -163,11 +163,11 @@ fn write(
         ShardName { folder: plan.folder.clone(), validation: plan.validation, number: plan.number };
     let name = place.below_tokens();
     let finished = if sharding.rows {
-        let mut placed = |moved: &mut Vec<Place>| {
+        let mut take_over = |moved: &mut Vec<Place>| {
             places.add(moved, &name);
             places.write_full(engine)
         };
-        rows::write(store, sharding, plan, &place, work, &mut placed)?
+        rows::write(store, sharding, plan, &place, work, &mut take_over)?
     } else {
         let mut writer: Option<Box<dyn ShardWriter>> = None;
         let mut documents = Documents::open(engine, sharding, plan, work)?;
@@ -346,15 +346,14 @@ impl PlacesFile {
         ];
         self.rows = 0;
         let batch = RecordBatch::try_new(Self::schema(), columns)?;
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let codec = Codec(Compression::Zstd);
-                let schema = Self::schema();
-                let file =
-                    ParquetFile::create(&engine.store, &self.path, &schema, codec, &[], &["id"])?;
-                self.file.insert(file)
-            }
+        let file = if let Some(file) = &mut self.file {
+            file
+        } else {
+            let codec = Codec(Compression::Zstd);
+            let schema = Self::schema();
+            let file =
+                ParquetFile::create(&engine.store, &self.path, &schema, codec, &[], &["id"])?;
+            self.file.insert(file)
         };
         file.write(&batch)
     }

@@ -9,6 +9,9 @@ use super::TrainError;
 use super::data::permute;
 use super::random::stream;
 
+/// Keeps the orders within cells apart from those of stages.
+const CELL_ORDER: u64 = 0x6365_6c6c;
+
 /// How training shards are blended: the tokens of each cell, and what each stage takes of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Blend {
@@ -99,7 +102,7 @@ impl Windows {
         let nth = round * all + stage.taken[cell] + (place - stage.starts[cell]);
         let (first, count) = self.cells[cell];
         let (epoch, position) = (nth / count, nth % count);
-        let order = stream(stream(self.seed ^ 0x63656c6c, cell as u64), epoch);
+        let order = stream(stream(self.seed ^ CELL_ORDER, cell as u64), epoch);
         first + permute(position, count, order) * self.length
     }
 

@@ -38,7 +38,7 @@ const DIGIT: u32 = 0xfdd8;
 pub(super) struct ChatEncoder {
     template: Template,
     specials: Specials,
-    loss: LossOn,
+    pub(super) loss: LossOn,
     /// How turns begin and end; `None` where the template marks them or all is learnt.
     turns: Option<Turns>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +119,7 @@ impl ChatForm {
             eos_token: token(&chat.eos_token, "eos_token")?,
             variables: chat.variables.clone(),
             loss: chat.loss,
-            specials: specials(&config.tokenizer, &template, tokenizer)?,
+            specials: specials(&config.tokenizer, &template, tokenizer),
             template,
         })
     }
@@ -138,11 +138,11 @@ fn named_template(settings: Option<&Json>) -> Option<String> {
 
 /// The tokenizer's control tokens. A `tokenizer.json` lists them; of other files, what the template
 /// writes between `<|` and `|>` and the tokenizer has.
-fn specials(path: &Path, template: &str, tokenizer: &Tokenizer) -> Result<Vec<Special>, String> {
+fn specials(path: &Path, template: &str, tokenizer: &Tokenizer) -> Vec<Special> {
     let listed =
         text_of(path).ok().and_then(|text| Json::parse(&text)).map(|file| specials_of(&file));
     if let Some(listed) = listed.filter(|listed| !listed.is_empty()) {
-        return Ok(listed);
+        return listed;
     }
     let mut found: Vec<Special> = Vec::new();
     for (start, _) in template.match_indices("<|") {
@@ -154,7 +154,7 @@ fn specials(path: &Path, template: &str, tokenizer: &Tokenizer) -> Result<Vec<Sp
             found.push(Special { content, id, lstrip: false, rstrip: false });
         }
     }
-    Ok(found)
+    found
 }
 
 /// The text of a file, unpacked where it is gzip.
@@ -177,7 +177,7 @@ fn text_of(path: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-fn json_beside(path: &PathBuf) -> Result<Option<Json>, String> {
+fn json_beside(path: &Path) -> Result<Option<Json>, String> {
     let Ok(text) = text_of(path) else { return Ok(None) };
     let parsed = Json::parse(&text);
     parsed.map(Some).ok_or_else(|| format!("[tokens.chat]: `{}` is not JSON", path.display()))

@@ -161,7 +161,7 @@ impl Encoder {
             let text = batch.text(row);
             if let Some(outlines) = outlines.filter(|outlines| outlines.is_valid(row)) {
                 match self.conversation((text, outlines.value(row)), &mut ids, &mut out.figures)? {
-                    Ok(()) => out.push(&ids.ids, Some(&ids.loss)),
+                    Ok(()) => out.push(&ids.tokens, Some(&ids.loss)),
                     Err(reason) => out.fail(row, batch.len(), reason),
                 }
                 continue;
@@ -169,19 +169,19 @@ impl Encoder {
             match &self.fim {
                 Some(fim) if cut => {
                     let draw = (batch.ids[row], self.seed);
-                    match fim.encode(&self.tokenizer, draw, text, &mut ids.ids)? {
+                    match fim.encode(&self.tokenizer, draw, text, &mut ids.tokens)? {
                         None => out.figures.text += 1,
                         Some(Order::Psm) => out.figures.fim_psm += 1,
                         Some(Order::Spm) => out.figures.fim_spm += 1,
                     }
                 }
                 _ => {
-                    context.encode_into(text, &mut ids.ids)?;
+                    context.encode_into(text, &mut ids.tokens)?;
                     out.figures.text += 1;
                 }
             }
-            ids.ids.push(self.end_of_document.into());
-            out.push(&ids.ids, None);
+            ids.tokens.push(self.end_of_document.into());
+            out.push(&ids.tokens, None);
         }
         Ok(out)
     }
@@ -192,7 +192,7 @@ impl Encoder {
         ids: &mut Ids,
         figures: &mut Figures,
     ) -> Result<Result<(), Reason>, EncodeError> {
-        let last = |ids: &Ids| ids.ids.last().map(|&id| u32::from(id));
+        let last = |ids: &Ids| ids.tokens.last().map(|&id| u32::from(id));
         if let Some(chat) = &self.chat {
             if let Err(reason) = chat.encode(&self.tokenizer, (text, outline), ids)? {
                 return Ok(Err(reason));
@@ -202,7 +202,7 @@ impl Encoder {
             if last(ids) != Some(self.end_of_document) {
                 // It is learnt only where it is all that ends the answer.
                 let open = chat.ends_open(last(ids)) && ids.loss.last() == Some(&1);
-                ids.push(self.end_of_document, open);
+                ids.push(self.end_of_document, open || chat.loss == LossOn::All);
             }
             return Ok(Ok(()));
         }
@@ -272,7 +272,8 @@ impl TokenBatch {
         self.width.append(PipelineToken::cast_slice(ids), &mut self.bytes);
         self.figures.tokens += ids.len() as u64;
         if let Some(loss) = loss {
-            self.figures.masked += loss.iter().filter(|&&learnt| learnt == 0).count() as u64;
+            let learnt: u64 = loss.iter().map(|&learnt| u64::from(learnt)).sum();
+            self.figures.masked += loss.len() as u64 - learnt;
             self.loss.extend_from_slice(loss);
             self.loss_ends.resize(self.ends.len(), self.loss_ends.last().copied().unwrap_or(0));
             self.loss_ends.push(self.loss.len());

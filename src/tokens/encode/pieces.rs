@@ -31,7 +31,7 @@ pub struct Special {
 #[derive(Default)]
 pub(super) struct Ids {
     /// The ids.
-    pub ids: Vec<PipelineToken>,
+    pub tokens: Vec<PipelineToken>,
     /// One byte for each.
     pub loss: Vec<u8>,
     clean: String,
@@ -39,12 +39,12 @@ pub(super) struct Ids {
 
 impl Ids {
     pub(super) fn clear(&mut self) {
-        self.ids.clear();
+        self.tokens.clear();
         self.loss.clear();
     }
 
     pub(super) fn push(&mut self, id: u32, learnt: bool) {
-        self.ids.push(id.into());
+        self.tokens.push(id.into());
         self.loss.push(learnt.into());
     }
 
@@ -55,8 +55,8 @@ impl Ids {
         text: &str,
         learnt: bool,
     ) -> Result<(), TokenizerError> {
-        tokenizer.encode_into(text, &mut self.ids)?;
-        self.loss.resize(self.ids.len(), learnt.into());
+        tokenizer.encode_into(text, &mut self.tokens)?;
+        self.loss.resize(self.tokens.len(), learnt.into());
         Ok(())
     }
 }
@@ -190,7 +190,7 @@ fn clean_piece(
     learn: &[Range<usize>],
     out: &mut Ids,
 ) -> Result<(), TokenizerError> {
-    let first = out.ids.len();
+    let first = out.tokens.len();
     out.text(tokenizer, text, false)?;
     match learn {
         [] => return Ok(()),
@@ -200,7 +200,7 @@ fn clean_piece(
         }
         _ => {}
     }
-    let ids = PipelineToken::cast_slice(&out.ids[first..]);
+    let ids = PipelineToken::cast_slice(&out.tokens[first..]);
     let places: Option<Vec<Range<usize>>> = learn
         .iter()
         .map(|range| {
@@ -216,7 +216,7 @@ fn clean_piece(
         return Ok(());
     }
     // The tokens cannot be followed in the text: each part on its own.
-    out.ids.truncate(first);
+    out.tokens.truncate(first);
     out.loss.truncate(first);
     let mut from = 0;
     for range in learn {

@@ -268,6 +268,7 @@ fn number(value: &Value) -> Json {
 }
 
 /// `tojson(indent, ensure_ascii, separators, sort_keys)`, as `transformers` defines it.
+#[expect(clippy::needless_pass_by_value, reason = "what filters are called with")]
 fn tojson(value: &Value, kwargs: Kwargs) -> Result<Value, Error> {
     let separators: Option<Vec<String>> = kwargs.get("separators")?;
     let indent: Option<usize> = kwargs.get("indent")?;
