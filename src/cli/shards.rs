@@ -31,7 +31,7 @@ enum What {
 }
 
 #[derive(Args)]
-struct Paths {
+struct Given {
     /// Shards, folders of shards or run directories, as paths or URLs.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
@@ -59,13 +59,13 @@ enum WidthName {
 #[derive(Args)]
 struct Stat {
     #[command(flatten)]
-    paths: Paths,
+    given: Given,
 }
 
 #[derive(Args)]
 struct Cat {
     #[command(flatten)]
-    paths: Paths,
+    given: Given,
     /// Documents or rows to show of each shard.
     #[arg(short, value_name = "N", default_value_t = 10)]
     n: u64,
@@ -74,7 +74,7 @@ struct Cat {
 #[derive(Args)]
 struct Decode {
     #[command(flatten)]
-    paths: Paths,
+    given: Given,
     /// The tokenizer [default: the run's].
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
@@ -93,7 +93,7 @@ struct Place {
     tokenizer: Option<PathBuf>,
 }
 
-impl Paths {
+impl Given {
     fn places(&self) -> anyhow::Result<Vec<Place>> {
         self.paths.iter().map(|path| self.place(path)).collect()
     }
@@ -197,7 +197,7 @@ impl Stat {
             "learnt",
         ];
         let mut rows = Vec::new();
-        for place in self.paths.places()? {
+        for place in self.given.places()? {
             place.each(|path, mut reader| {
                 let facts = reader.facts().clone();
                 let mut sequence = ReadSequence::default();
@@ -232,7 +232,7 @@ impl Stat {
             })?;
         }
         let header = COLUMNS.map(str::to_owned);
-        match self.paths.format {
+        match self.given.format {
             OutputFormat::Text => print(&show::table(&header, &rows)),
             OutputFormat::Json => lines(
                 rows.into_iter()
@@ -252,14 +252,14 @@ fn lines(objects: impl Iterator<Item = Value>) -> anyhow::Result<()> {
 
 impl Cat {
     fn run(self) -> anyhow::Result<()> {
-        for place in self.paths.places()? {
+        for place in self.given.places()? {
             place.each(|path, mut reader| {
                 let mut sequence = ReadSequence::default();
                 for number in 0..self.n {
                     if !reader.next(&mut sequence)? {
                         break;
                     }
-                    if self.paths.format == OutputFormat::Json {
+                    if self.given.format == OutputFormat::Json {
                         lines(std::iter::once(json!({
                             "shard": path, "sequence": number, "tokens": sequence.tokens,
                             "ends": sequence.ends, "padding": sequence.padding,
@@ -280,7 +280,7 @@ impl Cat {
 impl Decode {
     fn run(self) -> anyhow::Result<()> {
         let assets = Assets::default();
-        for place in self.paths.places()? {
+        for place in self.given.places()? {
             let Some(path) = self.tokenizer.as_ref().or(place.tokenizer.as_ref()) else {
                 let message =
                     "the shards do not lie in a run; name their tokenizer with --tokenizer";
@@ -295,7 +295,7 @@ impl Decode {
                     }
                     for (piece, range) in sequence.pieces().enumerate() {
                         let text = tokenizer.decode(&sequence.tokens[range])?;
-                        if self.paths.format == OutputFormat::Json {
+                        if self.given.format == OutputFormat::Json {
                             lines(std::iter::once(json!({
                                 "shard": path, "sequence": number, "piece": piece, "text": text,
                             })))?;

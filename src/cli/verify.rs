@@ -1,5 +1,6 @@
 //! `tamis verify`.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -31,21 +32,23 @@ impl Verify {
         match self.format {
             OutputFormat::Json => print(&show::json(&found)?)?,
             OutputFormat::Text => {
+                // Writing to a string cannot fail.
                 let mut text = String::new();
                 for problem in &found.problems {
                     let path = show::safe(&problem.path, 200);
-                    text.push_str(&format!("{path}: {}\n", show::safe(&problem.problem, 400)));
+                    let _ = writeln!(text, "{path}: {}", show::safe(&problem.problem, 400));
                 }
-                text.push_str(&format!(
+                let _ = writeln!(
+                    text,
                     "{} files, {} bytes; {} shards, {} tokens, {} of padding; {} documents' tokens \
-                     held against their texts\n",
+                     held against their texts",
                     found.files,
                     found.bytes,
                     found.shards,
                     found.tokens,
                     found.padding,
                     found.sampled
-                ));
+                );
                 print(&text)?;
             }
         }

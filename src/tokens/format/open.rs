@@ -24,6 +24,7 @@ pub fn open_with(
     path: &str,
     hints: &Hints,
 ) -> Result<Box<dyn ShardReader>, ShardError> {
+    let ending = |ending| path.ends_with(ending);
     if let Some(prefix) = path.strip_suffix(".idx") {
         return Ok(Box::new(megatron::open(store, prefix)?));
     }
@@ -37,16 +38,16 @@ pub fn open_with(
         }
         return Ok(Box::new(nanogpt::open(store, path, hints)?));
     }
-    if path.ends_with(".ds") {
+    if ending(".ds") {
         return Ok(Box::new(datatrove::open(store, path, hints)?));
     }
-    if path.ends_with(".mds") || path.ends_with(".mds.zstd") {
+    if ending(".mds") || ending(".mds.zstd") {
         return Ok(Box::new(MdsReader::open(store, path)?));
     }
-    if path.ends_with(".parquet") {
+    if ending(".parquet") {
         return Ok(Box::new(ParquetReader::open(store, path)?));
     }
-    if path.ends_with(".npy") {
+    if ending(".npy") {
         return Ok(Box::new(npy::open(store, path, hints)?));
     }
     let detail = "its name is none of a shard (.bin, .idx, .ds, .mds, .mds.zstd, .parquet, .npy)";

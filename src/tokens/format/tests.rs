@@ -62,12 +62,11 @@ fn hints(layout: &ShardLayout) -> Hints {
     Hints { width: Some(layout.width), end_of_document: Some(layout.end_of_document) }
 }
 
+/// Tokens, masks and ends of documents.
+type Content = (Vec<u32>, Option<Vec<u8>>, Vec<u64>);
+
 /// All tokens and masks of a shard, and where pieces of documents end.
-fn read_all(
-    store: &Store,
-    path: &str,
-    hints: &Hints,
-) -> Result<(Vec<u32>, Option<Vec<u8>>, Vec<u64>), ShardError> {
+fn read_all(store: &Store, path: &str, hints: &Hints) -> Result<Content, ShardError> {
     let mut reader = open_with(store, path, hints)?;
     let mut sequence = ReadSequence::default();
     let (mut tokens, mut ends) = (Vec::new(), Vec::new());

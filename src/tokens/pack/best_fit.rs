@@ -205,14 +205,11 @@ fn fit(pieces: &[Piece], length: usize) -> Rows {
     let (mut rows, mut row_of): (Vec<Bin>, _) = (Vec::new(), vec![0; pieces.len()]);
     for piece in order {
         let needed = pieces[piece].length as usize;
-        let row = match capacities.take(needed) {
-            Some(row) => row,
-            None => {
-                let room = u32::try_from(length).unwrap_or(u32::MAX);
-                rows.push(Bin { first: piece, room, waits: false });
-                rows.len() - 1
-            }
-        };
+        let row = capacities.take(needed).unwrap_or_else(|| {
+            let room = u32::try_from(length).unwrap_or(u32::MAX);
+            rows.push(Bin { first: piece, room, waits: false });
+            rows.len() - 1
+        });
         rows[row].room -= pieces[piece].length;
         row_of[piece] = row;
         capacities.put(row, rows[row].room as usize);

@@ -51,6 +51,7 @@ fn web(documents: usize) -> Vec<usize> {
 }
 
 #[test]
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 fn web_pages_leave_little_padding() {
     let lengths = web(16_000);
     let (finished, places) = packed(&layout(Packing::BestFit, 2048), &lengths);

@@ -21,9 +21,12 @@ const MAX_SAMPLE: u64 = 6 * MAX_DOCUMENT_BYTES as u64;
 
 #[derive(Deserialize)]
 struct Description {
-    column_names: Vec<String>,
-    column_encodings: Vec<String>,
-    column_sizes: Vec<Option<u64>>,
+    #[serde(rename = "column_names")]
+    names: Vec<String>,
+    #[serde(rename = "column_encodings")]
+    encodings: Vec<String>,
+    #[serde(rename = "column_sizes")]
+    sizes: Vec<Option<u64>>,
 }
 
 /// What a column is for.
@@ -58,7 +61,7 @@ impl MdsReader {
     /// Opens a shard, compressed where its name says so.
     pub(crate) fn open(store: &Store, path: &str) -> Result<Self, ShardError> {
         let bytes = Cursor::new(Bytes::from_owner(store.map(path)?));
-        let mut from: Box<dyn Read + Send> = if path.ends_with(".zstd") {
+        let mut from: Box<dyn Read + Send> = if path.strip_suffix(".zstd").is_some() {
             let decoder = zstd::stream::read::Decoder::with_buffer(bytes);
             Box::new(decoder.map_err(|source| failed(path, source))?)
         } else {
@@ -203,10 +206,9 @@ fn length(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 fn columns(description: &[u8]) -> Result<Vec<Column>, String> {
-    let Description { column_names, column_encodings, column_sizes } =
-        serde_json::from_slice(description)
-            .map_err(|error| format!("its columns cannot be read: {error}"))?;
-    if column_names.len() != column_encodings.len() || column_names.len() != column_sizes.len() {
+    let Description { names, encodings, sizes } = serde_json::from_slice(description)
+        .map_err(|error| format!("its columns cannot be read: {error}"))?;
+    if names.len() != encodings.len() || names.len() != sizes.len() {
         return Err("its columns have not as many names as types".to_owned());
     }
     let column = |((name, encoding), size): ((String, String), Option<u64>)| {
@@ -233,7 +235,7 @@ fn columns(description: &[u8]) -> Result<Vec<Column>, String> {
         let size = size.map(usize::try_from).transpose().map_err(|error| error.to_string())?;
         Ok(Column { content, size, shaped: shape.is_none() })
     };
-    column_names.into_iter().zip(column_encodings).zip(column_sizes).map(column).collect()
+    names.into_iter().zip(encodings).zip(sizes).map(column).collect()
 }
 
 fn facts(columns: &[Column]) -> Result<ShardFacts, String> {
