@@ -1,5 +1,11 @@
 //! Mixtures: cells, blends, materialised streams, curricula, with tokens counted in the shards.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the samples are small"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -253,7 +253,7 @@ fn real_readers_find_the_documents_their_borders_and_masks() {
         text
     });
     for (case, sequences) in cases.iter().zip(real(&python, &lines)) {
-        compare(case, sequences);
+        compare(case, &sequences);
     }
 }
 
@@ -276,14 +276,16 @@ fn real(python: &Path, lines: &str) -> Vec<Vec<Sequence>> {
     found
 }
 
-fn compare(case: &Case, sequences: Vec<Sequence>) {
+fn compare(case: &Case, sequences: &[Sequence]) {
     let Case { layout, places, line, lab } = case;
     assert!(lab.folder.path().exists());
     let documents = documents(layout.vocab_size);
     let mut expected: Vec<Vec<u32>> =
         documents.iter().map(|document| document.tokens.clone()).collect();
     if layout.format == ShardFormat::Llmc {
-        expected.iter_mut().for_each(|tokens| tokens.rotate_right(1));
+        for tokens in &mut expected {
+            tokens.rotate_right(1);
+        }
     }
     let rows = layout.packing != Packing::Documents;
     let whole = [ShardFormat::Megatron, ShardFormat::Mds, ShardFormat::Parquet, ShardFormat::Npy]
@@ -301,7 +303,7 @@ fn compare(case: &Case, sequences: Vec<Sequence>) {
     let mut tokens = Vec::new();
     let mut loss = layout.has_masks().then(Vec::new);
     let mut ends = Vec::new();
-    for sequence in &sequences {
+    for sequence in sequences {
         if rows {
             assert_eq!(sequence.tokens.len(), LENGTH as usize, "{line}");
         }

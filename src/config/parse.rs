@@ -107,10 +107,7 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
     let train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
     if let Some(tokens) = &mut tokens {
         tokens.value.resolve_paths(base);
-        forms::check(tokens, &sources, &mut errors);
-        let names = sources.iter().filter_map(|(source, _)| source.as_ref());
-        let names: Vec<&str> = names.map(|source| source.name.as_str()).collect();
-        errors.extend(check_tokens(tokens, &names));
+        check_form_and_tokens(tokens, &sources, &mut errors);
     }
     if let (Some(train), None) = (&train, &tokens) {
         errors.push(
@@ -320,6 +317,17 @@ fn stage(table: Spanned<DeTable<'_>>, base: &Path, errors: &mut Vec<ConfigError>
         action: keys.action,
         spans,
     })
+}
+
+fn check_form_and_tokens(
+    tokens: &Located<Tokens>,
+    sources: &[(Option<Source>, Spans)],
+    errors: &mut Vec<ConfigError>,
+) {
+    forms::check(tokens, sources, errors);
+    let names = sources.iter().filter_map(|(source, _)| source.as_ref());
+    let names: Vec<&str> = names.map(|source| source.name.as_str()).collect();
+    errors.extend(check_tokens(tokens, &names));
 }
 
 fn check_sources(sources: &[(Option<Source>, Spans)], errors: &mut Vec<ConfigError>) {
