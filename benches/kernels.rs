@@ -7,6 +7,7 @@ use std::hint::black_box;
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
+use tamis::config::tokens::{Packing, ShardCompression, ShardFormat};
 use tamis::exchange::{Cuts, ExchangeWriter};
 use tamis::model::Assets;
 use tamis::model::fasttext::Scratch;
@@ -14,7 +15,9 @@ use tamis::ops::{BuildContext, Columns, Op, find};
 use tamis::read::{BatchBuilder, Fields, Format, Part, Piece};
 use tamis::store::Store;
 use tamis::text::{Analysis, WordKind, shingles};
-use tamis::tokens::TokenBatch;
+use tamis::tokens::Encoder;
+use tamis::tokens::encode::Form;
+use tamis::tokens::format::{self, ShardLayout};
 use tokenizers::pipeline::PipelineToken;
 
 use self::bands::Bands;
@@ -319,9 +322,18 @@ fn encode_gpt2_to_shard_bytes(bencher: Bencher) {
     let tokenizer =
         Assets::default().tokenizer(format!("{SAMPLES}/tokenizers/gpt2.json").as_ref()).unwrap();
     let batch = batch();
-    bencher
-        .counter(bytes(&batch))
-        .bench(|| TokenBatch::encode(&tokenizer, 50_256, &batch).unwrap());
+    let layout = ShardLayout {
+        format: ShardFormat::Megatron,
+        width: format::width(ShardFormat::Megatron, tokenizer.vocab_size()),
+        vocab_size: tokenizer.vocab_size(),
+        end_of_document: 50_256,
+        sequence_length: 1024,
+        packing: Packing::Documents,
+        compression: ShardCompression::Auto,
+        masked: false,
+    };
+    let encoder = Encoder::new(tokenizer, &Form::default(), &layout, &[], &[], 17).unwrap();
+    bencher.counter(bytes(&batch)).bench(|| encoder.encode(0, &batch).unwrap());
 }
 
 /// A page of a newspaper with some of everything, 200 times its text.

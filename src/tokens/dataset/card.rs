@@ -15,7 +15,7 @@ pub(super) fn write(plan: &Plan, dataset: &Dataset) -> String {
     let layout = &dataset.layout;
     let _ = write!(
         text,
-        "# {}\n\nToken shards made by [tamis](https://github.com/tamis-data/tamis) {}. \
+        "# {}\n\nToken shards made by tamis {}. \
          `dataset.json` holds the same for machines.\n\n",
         dataset.name, dataset.tamis
     );
