@@ -12,7 +12,7 @@ use crate::support::{Lab, root, sample, succeed, table, texts};
 fn run(lab: &Lab) -> PathBuf {
     let pipeline = root().join("pipelines/quickstart.toml");
     let out = lab.text("out");
-    let sets = ["--set", "tokens.shard_size=\"3MiB\""];
+    let sets = ["--set", "tokens.shard_size=\"2MiB\""];
     succeed(&[
         "run",
         pipeline.to_str().unwrap(),

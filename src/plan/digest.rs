@@ -78,7 +78,9 @@ pub(super) struct Parts {
 pub(super) fn recipe(plan: &Plan, parts: &Parts, tokens: &Value) -> String {
     let sources = plan.sources.iter().map(|source| json!([source.name, source.fields]));
     let stages = plan.stages.iter().zip(&parts.stages).map(|(stage, settings)| {
-        let table = stage.table.as_ref().map(|table| &table.digest);
+        // Not its digest, which holds the tags that a storage gives.
+        let pieces = stage.table.iter().flat_map(|table| &table.pieces);
+        let table: Vec<_> = pieces.map(|piece| json!([piece.file, piece.size])).collect();
         json!([stage.op, stage.version, settings, stage.only, stage.when, stage.action, table])
     });
     let text = json!([plan.seed, sources.collect::<Vec<_>>(), stages.collect::<Vec<_>>(), tokens,]);

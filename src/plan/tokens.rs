@@ -21,6 +21,9 @@ const SLICES_A_SHARD: u64 = 16;
 /// The fewest slices.
 const FEWEST_SLICES: u64 = 64;
 
+/// The fewest tokens for which a task is worth while: each of them opens the files of all others.
+const SMALLEST_TASK: u64 = 1 << 20;
+
 /// The most tasks that write shards.
 const MOST_TASKS: u64 = 1 << 16;
 
@@ -155,7 +158,8 @@ pub(super) fn recipe(tokens: &PlanTokens) -> Value {
 pub(super) fn phases(plan: &Plan, from: usize) -> Vec<(PhaseKind, u32)> {
     let Some(tokens) = &plan.tokens else { return Vec::new() };
     let bytes: u64 = plan.sources.iter().map(|source| source.bytes).sum();
-    let tasks = tokens_of(bytes).div_ceil(tokens.shard_tokens).clamp(1, MOST_TASKS);
+    let size = tokens.shard_tokens.max(SMALLEST_TASK);
+    let tasks = tokens_of(bytes).div_ceil(size).clamp(1, MOST_TASKS);
     let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
     let count = from + 1;
     let mut phases = vec![(PhaseKind::Count { from }, 1)];

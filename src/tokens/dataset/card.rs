@@ -151,7 +151,7 @@ fn sources(plan: &Plan) -> String {
 fn scrubbed(settings: &serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match settings {
-        Value::String(text) if text.starts_with('/') => {
+        Value::String(text) if text.starts_with('/') || text.contains("://") => {
             Value::String(text.rsplit('/').next().unwrap_or_default().to_owned())
         }
         Value::Array(values) => Value::Array(values.iter().map(scrubbed).collect()),
