@@ -22,7 +22,7 @@ fn good(moto: &Moto, arguments: &[&str]) -> String {
 fn pipeline(lab: &Lab, name: &str, place: &str) -> String {
     let text = format!(
         r#"
-name = "{name}"
+name = "corpus"
 seed = 3
 rejected = "all"
 
