@@ -364,6 +364,17 @@ impl Store {
             .map_err(|source| self.error("write", path, source))
     }
 
+    /// [`Store::put`], for a commit record: gives what [`StoreWriter::finish`] gives.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn put_hashed(&self, path: &str, bytes: Bytes) -> Result<Written, StoreError> {
+        let xxh3 = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes));
+        let written = Written { path: path.to_owned(), bytes: bytes.len() as u64, xxh3 };
+        self.put(path, bytes)?;
+        Ok(written)
+    }
+
     /// Writes a whole file unless there is one; says whether this call wrote it. (Where the very
     /// bytes stand there, it did: the answer to a first request may have been lost.)
     ///

@@ -24,7 +24,8 @@ pub(super) fn train(
     let Some(tokens) = &plan.tokens else { return Ok(()) };
     let mut config = config.clone();
     config.seed.get_or_insert(plan.seed);
-    let settings = config.resolve(tokens.sequence_length as usize, tokens.vocab_size)?;
+    let settings =
+        config.resolve(tokens.layout.sequence_length as usize, tokens.layout.vocab_size)?;
     // The number of threads decides the order of sums inside libtorch, so it is always said.
     tch::set_num_threads(i32::try_from(engine.resources.threads).unwrap_or(i32::MAX));
     let mut set = TokenSet {
@@ -32,8 +33,8 @@ pub(super) fn train(
         train: Vec::new(),
         blend: Blend::default(),
         validation: Vec::new(),
-        vocab_size: tokens.vocab_size,
-        sequence_length: tokens.sequence_length as usize,
+        vocab_size: tokens.layout.vocab_size,
+        sequence_length: tokens.layout.sequence_length as usize,
     };
     // What the training depends on: its settings and the bytes of the shards.
     let mut identity = serde_json::to_string(&settings)?;
@@ -43,7 +44,7 @@ pub(super) fn train(
         let _ = write!(identity, "{:?}", set.blend);
     }
     for shard in &dataset.shards {
-        for file in &shard.files {
+        for file in &shard.shard.files {
             identity.push_str(&file.xxh3);
         }
         let list = if shard.place.validation { &mut set.validation } else { &mut set.train };
@@ -64,7 +65,7 @@ pub(super) fn train(
 fn blend(dataset: &Dataset) -> Blend {
     let train = dataset.shards.iter().filter(|shard| !shard.place.validation);
     let sum = |mine: &dyn Fn(&ShardEntry) -> bool| {
-        train.clone().filter(|shard| mine(shard)).map(|shard| shard.count.tokens).sum::<u64>()
+        train.clone().filter(|shard| mine(shard)).map(|shard| shard.shard.tokens).sum::<u64>()
     };
     if dataset.materialized {
         // Shards are in the order of stages, and each stage is read as it is.

@@ -105,7 +105,7 @@ pub fn verify(store: &Store, sample: u64) -> Result<Verified, ExecError> {
     }
     let Some(tokens) = &plan.tokens else { return Ok(found) };
     let entries = shards.iter().flat_map(|manifest| &manifest.shards);
-    let all: u64 = entries.map(|entry| entry.count.documents).sum();
+    let all: u64 = entries.map(|entry| entry.shard.documents).sum();
     #[expect(clippy::cast_precision_loss, reason = "a share of a sample")]
     let fraction = if all == 0 { 0.0 } else { sample as f64 / all as f64 };
     let mut drawn = Sample { seed: plan.seed, fraction, pieces: BTreeMap::new() };
@@ -223,7 +223,7 @@ fn check_shard(
     found: &mut Verified,
 ) -> Result<(), ExecError> {
     let Some(path) =
-        entry.files.iter().map(|written| &written.path).find(|path| format::is_shard(path))
+        entry.shard.files.iter().map(|written| &written.path).find(|path| format::is_shard(path))
     else {
         found.problem(&entry.name, "its manifest names no file with its tokens");
         return Ok(());
@@ -240,9 +240,9 @@ fn check_shard(
         }
     };
     found.shards += 1;
-    found.tokens += entry.count.tokens;
-    found.padding += entry.padding;
-    let (counted, padding, end) = (entry.count.tokens, entry.padding, placed.end);
+    found.tokens += entry.shard.tokens;
+    found.padding += entry.shard.padding;
+    let (counted, padding, end) = (entry.shard.tokens, entry.shard.padding, placed.end);
     if placed.tokens != counted {
         let placed = placed.tokens;
         let problem = format!("tokens/index places {placed} tokens, its task counted {counted}");

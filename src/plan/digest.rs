@@ -131,7 +131,7 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
                     "documents": plan.documents,
                     "tokens": plan.tokens.as_ref().filter(|_| *tokens).map(|tokens| json!([
                         tokens.tokenizer_hash,
-                        tokens.end_of_document,
+                        tokens.layout.end_of_document,
                         tokens.layout.width,
                         tokens.config.validation_fraction,
                         tokens.form,
@@ -173,7 +173,7 @@ fn phase(plan: &Plan, parts: &Parts, kind: &PhaseKind, tasks: u32, before: &[Str
                 tokens.recipe,
                 tokens.config.mixture,
                 tokens.config.curriculum,
-                tokens.sequence_length,
+                tokens.layout.sequence_length,
             ])),
         ]),
     };

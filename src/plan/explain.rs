@@ -73,7 +73,7 @@ fn lines(plan: &Plan, phase: &Phase) -> Vec<String> {
                     if let Some(tokens) = &plan.tokens {
                         lines.push(format!(
                             "tokenize ({} ids, end of document {}); ids → range exchange by {}shuffled order",
-                            tokens.vocab_size, tokens.end_of_document, cells(tokens)
+                            tokens.layout.vocab_size, tokens.layout.end_of_document, cells(tokens)
                         ));
                     }
                 }

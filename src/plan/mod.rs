@@ -194,14 +194,8 @@ pub struct PlanIndex {
 pub struct PlanTokens {
     /// The tokenizer file.
     pub tokenizer: PathBuf,
-    /// Ids there are.
-    pub vocab_size: u32,
-    /// Id put behind each document.
-    pub end_of_document: u32,
     /// Layout of the shards.
     pub layout: ShardLayout,
-    /// Tokens of one training sequence.
-    pub sequence_length: u32,
     /// What documents become.
     #[serde(default)]
     pub form: Form,

@@ -111,10 +111,7 @@ pub(super) fn plan(
         tokenizer_hash: tokenizer_hash(&tokens.tokenizer)?,
         tokenizer: path,
         form: Form::resolve(tokens, &tokenizer).unwrap_or_default(),
-        vocab_size,
-        end_of_document,
         layout,
-        sequence_length: tokens.sequence_length,
         shard_tokens,
         slices: Slices::at_least((shards * SLICES_A_SHARD).max(FEWEST_SLICES)),
         // `check` has been asked before, for these and for the form.

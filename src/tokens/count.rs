@@ -175,9 +175,7 @@ pub(crate) fn run(
     let (cells, table) = add_up(store, counts, fields, &format!("{work}.merge"))?;
     let put = |path: &str, role, value: serde_json::Result<Vec<u8>>| {
         let bytes = value.map_err(|source| TokensError::Json { path: path.to_owned(), source })?;
-        let xxh3 = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes));
-        let written = Written { path: path.to_owned(), bytes: bytes.len() as u64, xxh3 };
-        store.put(path, Bytes::from(bytes))?;
+        let written = store.put_hashed(path, Bytes::from(bytes))?;
         Ok::<_, ExecError>(Output { role, written, rows: cells.cells.len() as u64 })
     };
     let slices = format!("{work}.slices.json");

@@ -18,7 +18,7 @@ use crate::exec::counters::Counters;
 use crate::exec::engine::Engine;
 use crate::exec::manifest::{Manifest, Output, Role};
 use crate::plan::{PhaseKind, Plan, PlanTokens};
-use crate::store::{Store, Written};
+use crate::store::Store;
 
 /// Where the description stands in a run directory.
 pub const PATH: &str = "tokens/dataset.json";
@@ -127,10 +127,10 @@ impl Dataset {
         let total = |validation: bool| {
             let mut total = Total::default();
             for shard in shards.iter().filter(|shard| shard.place.validation == validation) {
-                total.count += shard.count;
-                total.rows += shard.rows;
-                total.padding += shard.padding;
-                total.cut += shard.cut;
+                total.count += shard.count();
+                total.rows += shard.shard.rows;
+                total.padding += shard.shard.padding;
+                total.cut += shard.shard.cut;
                 total.shards += 1;
             }
             total
@@ -171,7 +171,7 @@ impl Dataset {
             seed: plan.seed,
             tokenizer: tokens.tokenizer_hash.clone(),
             layout: tokens.layout.clone(),
-            sequence_length: tokens.sequence_length,
+            sequence_length: tokens.layout.sequence_length,
             by: by.unwrap_or_default(),
             materialized,
             train: total(false),
@@ -216,7 +216,8 @@ pub(crate) fn run(engine: &Engine, shards: usize) -> Result<Vec<Output>, ExecErr
         folders.entry(folder).or_default().push(shard);
     }
     for ((folder, validation), shards) in folders {
-        let shards: Vec<_> = shards.into_iter().map(ShardEntry::finished).collect();
+        let pair = |shard: &ShardEntry| (shard.place.clone(), shard.shard.clone());
+        let shards: Vec<_> = shards.into_iter().map(pair).collect();
         files.extend(format::folder_index(&tokens.layout, folder, validation, &shards));
     }
     files.extend(blend::files(&dataset));
@@ -225,9 +226,7 @@ pub(crate) fn run(engine: &Engine, shards: usize) -> Result<Vec<Output>, ExecErr
         .map_err(|source| TokensError::Json { path: PATH.to_owned(), source })?;
     files.push((PATH.to_owned(), json));
     let put = |(path, bytes): (String, Vec<u8>)| {
-        let xxh3 = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes));
-        let written = Written { path: path.clone(), bytes: bytes.len() as u64, xxh3 };
-        store.put(&path, Bytes::from(bytes))?;
+        let written = store.put_hashed(&path, Bytes::from(bytes))?;
         Ok(Output { role: Role::Dataset, written, rows: 1 })
     };
     files.into_iter().map(put).collect()

@@ -58,6 +58,7 @@ pub(crate) fn run(
         } else {
             dealing.mix.segments(index, cell.count.tokens)
         };
+        let purposes: Vec<String> = segments.iter().map(purpose).collect();
         let blocks = cell.group.block(slices[first].number)..=cell.group.block(slices[last].number);
         let scratch = format!("{work}.merge");
         let mut merge = Merge::range(store, dealing.exchange, blocks, &scratch)?;
@@ -78,12 +79,12 @@ pub(crate) fn run(
                 out.push(key(cut::validation_group(), dealing.slices, order, tie), &payload)?;
                 sent += 1;
             }
-            for segment in &segments {
+            for (segment, purpose) in segments.iter().zip(&purposes) {
                 if !(segment.start..segment.end).contains(&at) {
                     continue;
                 }
                 let total = dealing.mix.stages[segment.stage].tokens[index];
-                let order = place(segment, total, document.id, engine.plan.seed);
+                let order = place(segment, total, document.id.random(engine.plan.seed, purpose));
                 let group = cut::stage_group(segment.stage);
                 out.push(
                     key(group, dealing.slices, order, tie(document.id, segment.epoch)),
@@ -105,10 +106,14 @@ fn tie(id: DocumentId, epoch: u64) -> u64 {
     low.wrapping_add(epoch)
 }
 
-/// The place in its stage, of which the cell has `total` tokens, of a document's copy in a segment.
-fn place(segment: &Segment, total: u64, id: DocumentId, seed: u64) -> u64 {
-    let purpose = format!("mixture {} {}", segment.stage, segment.epoch);
-    let random = id.random(seed, &purpose);
+/// What a document's random number in a segment is for: another one in each reading.
+fn purpose(segment: &Segment) -> String {
+    format!("mixture {} {}", segment.stage, segment.epoch)
+}
+
+/// The place in its stage, of which the cell has `total` tokens, of the copy in a segment of a
+/// document with this random number.
+fn place(segment: &Segment, total: u64, random: u64) -> u64 {
     let length = segment.end - segment.start;
     let tokens = (u128::from(segment.before) << 64) + u128::from(random) * u128::from(length);
     // Below 2^64, since the segment ends within the total.
@@ -127,7 +132,7 @@ mod tests {
         fn places_follow_the_readings(before in 0u64..1 << 40, length in 1u64..1 << 40, after in 0u64..1 << 40, id in any::<u128>()) {
             let segment = Segment { stage: 0, epoch: 3, start: 5, end: 5 + length, before };
             let total = before + length + after;
-            let order = place(&segment, total, DocumentId(id), 17) as f64 / 2f64.powi(64);
+            let order = place(&segment, total, DocumentId(id).random(17, &purpose(&segment))) as f64 / 2f64.powi(64);
             let (from, to) = (before as f64 / total as f64, (before + length) as f64 / total as f64);
             prop_assert!(order >= from - 1e-9 && order <= to + 1e-9, "{} {} {}", from, order, to);
         }

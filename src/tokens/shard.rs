@@ -40,54 +40,16 @@ pub struct ShardEntry {
     /// Where it belongs.
     #[serde(flatten)]
     pub place: ShardName,
-    /// Its files.
-    pub files: Vec<Written>,
-    /// Tokens of documents, padding not counted.
+    /// What is in it.
     #[serde(flatten)]
-    pub count: Count,
-    /// Rows, where documents are packed into rows.
-    #[serde(default)]
-    pub rows: u64,
-    /// Tokens of padding.
-    #[serde(default)]
-    pub padding: u64,
-    /// Documents that were cut at the end of a row.
-    #[serde(default)]
-    pub cut: u64,
-    /// What the format's own index of shards says about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub index: Option<serde_json::Value>,
+    pub shard: FinishedShard,
 }
 
 impl ShardEntry {
-    fn new(plan: &ShardPlan, name: String, place: ShardName, shard: &FinishedShard) -> Self {
-        Self {
-            name,
-            cell: plan.cell,
-            stage: plan.stage,
-            place,
-            files: shard.files.clone(),
-            count: Count { tokens: shard.tokens, documents: shard.documents },
-            rows: shard.rows,
-            padding: shard.padding,
-            cut: shard.cut,
-            index: shard.index.clone(),
-        }
-    }
-
-    /// As a format's index of a folder takes it.
+    /// Tokens and documents.
     #[must_use]
-    pub fn finished(&self) -> (ShardName, FinishedShard) {
-        let shard = FinishedShard {
-            files: self.files.clone(),
-            tokens: self.count.tokens,
-            documents: self.count.documents,
-            rows: self.rows,
-            padding: self.padding,
-            cut: self.cut,
-            index: self.index.clone(),
-        };
-        (self.place.clone(), shard)
+    pub fn count(&self) -> Count {
+        Count { tokens: self.shard.tokens, documents: self.shard.documents }
     }
 }
 
@@ -125,7 +87,7 @@ pub(crate) fn run(
             continue;
         };
         let counters = &mut shards.counters;
-        let Count { tokens, documents } = entry.count;
+        let Count { tokens, documents } = entry.count();
         if plan.validation {
             counters.validation_tokens += tokens;
             counters.validation_documents += documents;
@@ -133,14 +95,14 @@ pub(crate) fn run(
             counters.train_tokens += tokens;
             counters.train_documents += documents;
         }
-        counters.padding += entry.padding;
-        counters.cut += entry.cut;
+        counters.padding += entry.shard.padding;
+        counters.cut += entry.shard.cut;
         let output = |written: &Written| Output {
             role: Role::Shard,
             written: written.clone(),
             rows: documents,
         };
-        shards.outputs.extend(entry.files.iter().map(output));
+        shards.outputs.extend(entry.shard.files.iter().map(output));
         shards.entries.push(entry);
     }
     if let Some((written, rows)) = places.finish()? {
@@ -191,7 +153,8 @@ fn write(
         }
     };
     places.write(engine)?;
-    Ok(finished.map(|finished| ShardEntry::new(plan, name, place, &finished)))
+    let (cell, stage) = (plan.cell, plan.stage);
+    Ok(finished.map(|shard| ShardEntry { name, cell, stage, place, shard }))
 }
 
 /// The documents of a shard, in shuffled order.

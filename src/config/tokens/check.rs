@@ -72,10 +72,7 @@ fn check_mixture(
     if by.is_empty() {
         wrong("`by` names no field".to_owned(), "name one, such as by = \"source\"");
     }
-    if let Some((place, field)) =
-        by.iter().enumerate().find(|(at, field)| by[..*at].contains(field))
-    {
-        let _ = place;
+    if let Some((_, field)) = by.iter().enumerate().find(|(at, field)| by[..*at].contains(field)) {
         wrong(format!("`by` names `{field}` twice"), "name each field once");
     }
     let given: Vec<&str> = [
@@ -205,10 +202,7 @@ fn check_amounts(
             };
             mistakes.push((format!("no source is named `{value}`"), help));
         }
-        for (other, pattern) in
-            patterns[..index].iter().filter(|(_, other)| other.collides(pattern))
-        {
-            let _ = pattern;
+        for (other, _) in patterns[..index].iter().filter(|(_, other)| other.collides(pattern)) {
             mistakes.push((
                 format!("`{other}` and `{name}` may both mean the same cell"),
                 "name that cell itself, or give one of them more values".to_owned(),

@@ -72,7 +72,7 @@ fn weighed<'a>(dataset: &'a Dataset, stage: &Stage) -> Vec<(f64, &'a str)> {
     let weigh = |(index, cell): (usize, &CellShare)| {
         let (share, available) = (cell.asked_share, cell.available.tokens);
         shards(dataset, index)
-            .map(move |shard| (share * ratio(shard.count.tokens, available), shard.name.as_str()))
+            .map(move |shard| (share * ratio(shard.shard.tokens, available), shard.name.as_str()))
     };
     cells.flat_map(weigh).collect()
 }
@@ -92,7 +92,7 @@ fn megatron_splits(dataset: &Dataset, weighed: &[(f64, &str)]) -> Value {
         weighed.iter().flat_map(|(weight, name)| [format!("{weight:.9}"), (*name).to_owned()]);
     let held = dataset.shards.iter().filter(|shard| shard.place.validation);
     let valid = held.flat_map(|shard| {
-        let weight = ratio(shard.count.tokens, dataset.validation.count.tokens);
+        let weight = ratio(shard.shard.tokens, dataset.validation.count.tokens);
         [format!("{weight:.9}"), shard.name.clone()]
     });
     json!({

@@ -85,7 +85,7 @@ fn front_matter(dataset: &Dataset) -> String {
                 .shards
                 .iter()
                 .filter(|shard| shard.place.validation == validation)
-                .flat_map(|shard| &shard.files)
+                .flat_map(|shard| &shard.shard.files)
                 .filter_map(|file| file.path.strip_prefix("tokens/"))
                 .peekable();
             if files.peek().is_some() {

@@ -116,7 +116,7 @@ pub struct Place {
 }
 
 /// What became of a shard.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FinishedShard {
     /// Its files.
     pub files: Vec<Written>,
@@ -132,6 +132,7 @@ pub struct FinishedShard {
     pub cut: u64,
     /// What the format's own index of a folder of shards says about this one (see
     /// `format::folder_index`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<serde_json::Value>,
 }
 
