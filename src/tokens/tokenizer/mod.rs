@@ -13,6 +13,7 @@ pub(crate) mod files;
 pub mod fit;
 mod forms;
 mod huggingface;
+mod newer;
 mod sentencepiece;
 mod splitter;
 mod table;
