@@ -81,7 +81,11 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
         .collect::<Vec<_>>();
     let stages = list(tables.remove("stage"), "stage", &mut errors)
         .into_iter()
-        .map(|table| stage(table, base, &mut errors))
+        .flat_map(|table| {
+            let stage = stage(table, base, &mut errors);
+            let behind = stage.as_ref().and_then(behind);
+            std::iter::once(stage).chain(behind.map(Some))
+        })
         .collect::<Vec<_>>();
     let audit = single::<Audit>(tables.remove("audit"), "audit", &mut errors);
     if let Some(audit) = &audit
@@ -316,6 +320,21 @@ fn stage(table: Spanned<DeTable<'_>>, base: &Path, errors: &mut Vec<ConfigError>
         when: keys.when,
         action: keys.action,
         spans,
+    })
+}
+
+/// The second of the two stages that one `[[stage]]` asks for.
+fn behind(stage: &Stage) -> Option<Stage> {
+    let (op, settings) = stage.settings.behind(&stage.name)?;
+    let op = ops::find(op)?;
+    Some(Stage {
+        name: format!("{}-{}", stage.name, op.name),
+        op,
+        settings: (op.from_json)(settings).ok()?,
+        only: stage.only.clone(),
+        when: stage.when.clone(),
+        action: stage.action,
+        spans: stage.spans.clone(),
     })
 }
 

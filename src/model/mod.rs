@@ -3,6 +3,7 @@
 mod copy;
 pub mod fasttext;
 pub(crate) mod list;
+pub mod ngram_lm;
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
 
 use self::fasttext::{FastText, FastTextError};
+use self::ngram_lm::{LmBytes, NgramLm, NgramLmError};
 use crate::store::{Scheme, Store, StoreError, StoreReader, divided, masked};
 use crate::tokens::tokenizer::files::{IN_A_FOLDER, companions};
 use crate::tokens::tokenizer::{Tokenizer, TokenizerError};
@@ -38,6 +40,15 @@ pub enum AssetError {
         /// What is wrong with it.
         #[source]
         source: FastTextError,
+    },
+    /// It is not an n-gram language model.
+    #[error("`{path}` cannot be loaded as a KenLM model: {source}")]
+    NgramLm {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: NgramLmError,
     },
     /// It is not a tokenizer.
     #[error("`{path}` cannot be loaded as a tokenizer: {source}")]
@@ -233,6 +244,14 @@ impl Assets {
             Tokenizer::from_files(&tokenizer_files(path)?)
                 .map_err(|source| AssetError::Tokenizer { path: path.to_owned(), source })
         })
+    }
+
+    /// An n-gram language model.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a model.
+    pub fn ngram_lm(&self, path: &Path) -> Result<Arc<NgramLm<LmBytes>>, AssetError> {
+        self.cached(path, ngram_lm::load::load)
     }
 
     /// What `load` makes of the file at `path`, for things that only one op knows.

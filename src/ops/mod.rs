@@ -29,7 +29,9 @@ mod minhash_dedup;
 mod ngram_repetition;
 mod normalize;
 mod paragraph_dedup;
+mod perplexity;
 mod phrase;
+mod quantile;
 mod sample;
 mod set;
 mod settings;
@@ -88,6 +90,8 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<minhash_dedup::MinhashDedup>(),
     OpEntry::of::<paragraph_dedup::ParagraphDedup>(),
     OpEntry::of::<substring_dedup::SubstringDedup>(),
+    OpEntry::of::<perplexity::Perplexity>(),
+    OpEntry::of::<quantile::Quantile>(),
     OpEntry::of::<join::Join>(),
 ];
 

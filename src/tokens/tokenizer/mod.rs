@@ -113,6 +113,11 @@ impl Tokenizer {
         self.ids.get(name).copied()
     }
 
+    /// Its tokens, written as its file writes them, and their ids.
+    pub fn tokens(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.ids.iter().map(|(token, id)| (token.as_str(), *id))
+    }
+
     /// The id of the token that ends a document: `name`, or the first usual one.
     ///
     /// # Errors
