@@ -164,6 +164,7 @@ pub struct Classifier {
     labels: Vec<Label>,
     preprocess: Preprocess,
     languages: Vec<String>,
+    has_sidecar: bool,
 }
 
 /// Buffers that [`Classifier::score`] reuses.
@@ -188,7 +189,8 @@ impl Classifier {
             .collect();
         let Some(sidecar) = sidecar else {
             let preprocess = Preprocess::default();
-            return Ok(Self { model, labels, preprocess, languages: Vec::new() });
+            let languages = Vec::new();
+            return Ok(Self { model, labels, preprocess, languages, has_sidecar: false });
         };
         if sidecar.format != FORMAT {
             return Err(format!("its `format` is `{}`, not `{FORMAT}`", sidecar.format));
@@ -209,7 +211,7 @@ impl Classifier {
             (label.calibration, label.threshold) = (facts.calibration, threshold);
         }
         let (preprocess, languages) = (sidecar.preprocess, sidecar.languages);
-        Ok(Self { model, labels, preprocess, languages })
+        Ok(Self { model, labels, preprocess, languages, has_sidecar: true })
     }
 
     /// The labels, in the order of the scores.
@@ -225,6 +227,18 @@ impl Classifier {
         self.labels.iter().position(|label| label.name == bare)
     }
 
+    /// What is done to a text before it is scored.
+    #[must_use]
+    pub fn preprocess(&self) -> Preprocess {
+        self.preprocess
+    }
+
+    /// Whether a file beside the model says how to read its scores.
+    #[must_use]
+    pub fn has_sidecar(&self) -> bool {
+        self.has_sidecar
+    }
+
     /// Languages the model is for; empty where its sidecar does not say.
     #[must_use]
     pub fn languages(&self) -> &[String] {
@@ -237,7 +251,17 @@ impl Classifier {
     /// `None` where the model knows no part of the text, which only happens to models that know no
     /// end of line, or where a weight is not a number.
     pub fn score<'s>(&self, text: &str, scratch: &'s mut Scratch) -> Option<&'s [f64]> {
-        self.raw(text, scratch)?;
+        self.score_as(self.preprocess, text, scratch)
+    }
+
+    /// [`Classifier::score`] with another preprocessing than the sidecar's.
+    pub fn score_as<'s>(
+        &self,
+        preprocess: Preprocess,
+        text: &str,
+        scratch: &'s mut Scratch,
+    ) -> Option<&'s [f64]> {
+        self.raw_as(preprocess, text, scratch)?;
         let Scratch { raw, scores, .. } = scratch;
         scores.clear();
         scores.extend(raw.iter().zip(&self.labels).map(|(&raw, label)| match &label.calibration {
@@ -249,8 +273,17 @@ impl Classifier {
 
     /// The model's own scores of `text`, before calibration, in the order of [`Classifier::labels`].
     pub fn raw<'s>(&self, text: &str, scratch: &'s mut Scratch) -> Option<&'s [f32]> {
+        self.raw_as(self.preprocess, text, scratch)
+    }
+
+    fn raw_as<'s>(
+        &self,
+        preprocess: Preprocess,
+        text: &str,
+        scratch: &'s mut Scratch,
+    ) -> Option<&'s [f32]> {
         let Scratch { text: buffer, fasttext, raw, .. } = scratch;
-        let text = self.preprocess.apply(text, buffer);
+        let text = preprocess.apply(text, buffer);
         self.model.scores_into(text, fasttext, raw).then_some(&*raw)
     }
 }

@@ -3,6 +3,7 @@
 pub mod classifier;
 mod copy;
 pub mod fasttext;
+pub mod fit;
 pub(crate) mod list;
 
 use std::any::{Any, TypeId};

@@ -30,6 +30,7 @@ mod ngram_repetition;
 mod normalize;
 mod paragraph_dedup;
 mod phrase;
+mod quality;
 mod sample;
 mod set;
 mod settings;
@@ -79,6 +80,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<stop_words::StopWords>(),
     OpEntry::of::<symbol_ratio::SymbolRatio>(),
     OpEntry::of::<compression_ratio::CompressionRatio>(),
+    OpEntry::of::<quality::Quality>(),
     OpEntry::of::<fix_text::FixText>(),
     OpEntry::of::<normalize::Normalize>(),
     OpEntry::of::<sample::Sample>(),
