@@ -170,7 +170,7 @@ fn take_tables(head: &mut DeTable<'_>, errors: &mut Vec<ConfigError>) -> usize {
 
 /// Reads a table into its type. After a mistake it goes on without the key at fault, so that one
 /// run shows every mistake.
-fn read<T: DeserializeOwned>(
+pub(super) fn read<T: DeserializeOwned>(
     table: Spanned<DeTable<'_>>,
     context: &str,
     errors: &mut Vec<ConfigError>,
@@ -215,7 +215,7 @@ fn read_with<T>(
 }
 
 /// The tables of `[[name]]`.
-fn list<'a>(
+pub(super) fn list<'a>(
     value: Option<Spanned<DeValue<'a>>>,
     name: &str,
     errors: &mut Vec<ConfigError>,
@@ -242,7 +242,7 @@ fn list<'a>(
 }
 
 /// The table `[name]`.
-fn single<T: DeserializeOwned>(
+pub(super) fn single<T: DeserializeOwned>(
     value: Option<Spanned<DeValue<'_>>>,
     name: &str,
     errors: &mut Vec<ConfigError>,
@@ -261,7 +261,7 @@ fn single<T: DeserializeOwned>(
     read(table, &format!("[{name}]: "), errors).map(|value| Located { value, spans })
 }
 
-fn spans(table: &Spanned<DeTable<'_>>) -> Spans {
+pub(super) fn spans(table: &Spanned<DeTable<'_>>) -> Spans {
     let keys = table.get_ref().iter();
     Spans {
         table: table.span(),

@@ -32,6 +32,7 @@ mod paragraph_dedup;
 mod perplexity;
 mod phrase;
 mod quantile;
+mod quality;
 mod sample;
 mod set;
 mod settings;
@@ -81,6 +82,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<stop_words::StopWords>(),
     OpEntry::of::<symbol_ratio::SymbolRatio>(),
     OpEntry::of::<compression_ratio::CompressionRatio>(),
+    OpEntry::of::<quality::Quality>(),
     OpEntry::of::<fix_text::FixText>(),
     OpEntry::of::<normalize::Normalize>(),
     OpEntry::of::<sample::Sample>(),
