@@ -135,8 +135,7 @@ impl Perplexity {
             return wrong("max_unknown", format!("{share} is no share; give 0 to 1"));
         }
         let known = |language: &&String| !self.models.contains_key(*language);
-        if let Some(language) =
-            self.tokenizers.keys().find(known).filter(|_| self.model.is_none())
+        if let Some(language) = self.tokenizers.keys().find(known).filter(|_| self.model.is_none())
         {
             return wrong("tokenizers", format!("there is no model for `{language}`"));
         }
@@ -393,4 +392,3 @@ impl PartitionOp for Surprise {
         Ok(decisions)
     }
 }
-

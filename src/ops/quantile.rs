@@ -156,7 +156,10 @@ impl Quantile {
         }
         let inside = self.cuts.iter().all(|cut| *cut > 0.0 && *cut < 1.0);
         if !inside || !self.cuts.is_sorted_by(|left, right| left < right) {
-            return wrong("cuts", "give ranks between 0 and 1, each above the one before".to_owned());
+            return wrong(
+                "cuts",
+                "give ranks between 0 and 1, each above the one before".to_owned(),
+            );
         }
         Ok(())
     }
@@ -225,11 +228,7 @@ impl Settings for Quantile {
         let by = self.by.iter().map(|sql| column("by", sql, context.columns));
         Ok(Op::Exchange(Box::new(Ranked {
             settings: self.clone(),
-            ranking: Ranking::By {
-                value: Box::new(value),
-                kind,
-                highest: self.keep_top.is_some(),
-            },
+            ranking: Ranking::By { value: Box::new(value), kind, highest: self.keep_top.is_some() },
             by: by.collect::<Result<_, _>>()?,
         })))
     }

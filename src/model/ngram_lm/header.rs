@@ -74,7 +74,8 @@ impl Header {
             return Err(damaged(format!("hash tables of {multiplier} times their entries")));
         }
         let at = |order: u64| SANITY_BYTES + FIXED_BYTES + 8 * order;
-        let counts: Vec<u64> = (0..u64::from(order)).map(|index| u64_at(bytes, at(index))).collect();
+        let counts: Vec<u64> =
+            (0..u64::from(order)).map(|index| u64_at(bytes, at(index))).collect();
         let end = at(u64::from(order)).next_multiple_of(8);
         // Each n-gram takes more than a bit.
         let bound = (bytes.len() as u64).saturating_mul(8);
