@@ -218,13 +218,13 @@ fn gram<R: BufRead>(
                 reading.unigrams.push((0.0, 0.0));
                 id
             }
-            _ => match reading.words.get(murmur::hash(word)) {
-                Some((id, _)) => id.to_bits(),
-                None => {
+            _ => {
+                let Some((id, _)) = reading.words.get(murmur::hash(word)) else {
                     let reason = format!("`{}` is not among the words", shown(word));
                     return Err(lines.wrong(reason));
-                }
-            },
+                };
+                id.to_bits()
+            }
         };
     }
     let backoff = match fields.next() {

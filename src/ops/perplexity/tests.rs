@@ -43,7 +43,7 @@ fn perplexity_is_that_of_its_lines() {
     let expected = 10f64.powf(-log10 / 8.0);
     let scored = trial("perplexity", MODEL, "The WHITE rabbit\n\n \nAlice was xyzzy\r\n");
     assert!((scored.number("perplexity") - expected).abs() < 1e-9 * expected);
-    assert_eq!(scored.number("words"), 6.0);
+    assert_eq!(scored.int("words"), Some(6));
     assert!(scored.number("unknown") >= 1.0 / 6.0);
     assert_eq!(scored.signal("model"), Some(SignalValue::OwnedText("default".to_owned())));
     let whole = format!("{MODEL}\nunit = \"document\"");
@@ -86,7 +86,7 @@ fn tokens_as_words() {
     let toml = format!("{MODEL}\ntokenizer = \"data-samples/tokenizers/gpt2.json\"");
     let scored = trial("perplexity", &toml, "a1 the");
     // `a`, `0`, `Ġthe`, of which the model knows the first at most.
-    assert_eq!(scored.number("words"), 3.0);
+    assert_eq!(scored.int("words"), Some(3));
     assert!(scored.number("unknown") > 0.6);
 }
 
