@@ -79,14 +79,9 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
             (read::<Source>(table, "", &mut errors), spans)
         })
         .collect::<Vec<_>>();
-    let stages = list(tables.remove("stage"), "stage", &mut errors)
-        .into_iter()
-        .flat_map(|table| {
-            let stage = stage(table, base, &mut errors);
-            let behind = stage.as_ref().and_then(behind);
-            std::iter::once(stage).chain(behind.map(Some))
-        })
-        .collect::<Vec<_>>();
+    let stages = list(tables.remove("stage"), "stage", &mut errors);
+    let stages = stages.into_iter().flat_map(|table| stages_of(table, base, &mut errors));
+    let stages = stages.collect::<Vec<_>>();
     let audit = single::<Audit>(tables.remove("audit"), "audit", &mut errors);
     if let Some(audit) = &audit
         && !(0.0..=1.0).contains(&audit.fraction)
@@ -323,19 +318,27 @@ fn stage(table: Spanned<DeTable<'_>>, base: &Path, errors: &mut Vec<ConfigError>
     })
 }
 
-/// The second of the two stages that one `[[stage]]` asks for.
-fn behind(stage: &Stage) -> Option<Stage> {
-    let (op, settings) = stage.settings.behind(&stage.name)?;
-    let op = ops::find(op)?;
-    Some(Stage {
-        name: format!("{}-{}", stage.name, op.name),
-        op,
-        settings: (op.from_json)(settings).ok()?,
-        only: stage.only.clone(),
-        when: stage.when.clone(),
-        action: stage.action,
-        spans: stage.spans.clone(),
-    })
+/// The stages that one `[[stage]]` asks for: two, where the op's settings ask for another behind it.
+fn stages_of(
+    table: Spanned<DeTable<'_>>,
+    base: &Path,
+    errors: &mut Vec<ConfigError>,
+) -> impl Iterator<Item = Option<Stage>> + use<> {
+    let stage = stage(table, base, errors);
+    let behind = stage.as_ref().and_then(|stage| {
+        let (op, settings) = stage.settings.behind(&stage.name)?;
+        let op = ops::find(op)?;
+        Some(Stage {
+            name: format!("{}-{}", stage.name, op.name),
+            op,
+            settings: (op.from_json)(settings).ok()?,
+            only: stage.only.clone(),
+            when: stage.when.clone(),
+            action: stage.action,
+            spans: stage.spans.clone(),
+        })
+    });
+    std::iter::once(stage).chain(behind.map(Some))
 }
 
 fn check_form_and_tokens(

@@ -41,6 +41,7 @@ mod substring_dedup;
 mod symbol_ratio;
 #[cfg(test)]
 mod testing;
+mod torchscript;
 mod url_filter;
 mod r#where;
 mod word_removal_ratio;
@@ -93,6 +94,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<paragraph_dedup::ParagraphDedup>(),
     OpEntry::of::<substring_dedup::SubstringDedup>(),
     OpEntry::of::<perplexity::Perplexity>(),
+    OpEntry::of::<torchscript::Torchscript>(),
     OpEntry::of::<quantile::Quantile>(),
     OpEntry::of::<join::Join>(),
 ];

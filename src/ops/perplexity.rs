@@ -38,6 +38,7 @@ use crate::store::resolved;
 /// word have null signals and pass.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "the keys of the settings")]
 pub(super) struct Perplexity {
     /// Model files by language, as the column `language` names it: `{ en = "en.bin", zh = "zh.bin" }`.
     pub models: BTreeMap<String, PathBuf>,
@@ -127,7 +128,7 @@ impl Perplexity {
         for (key, least) in
             [("min_perplexity", self.min_perplexity), ("max_perplexity", self.max_perplexity)]
         {
-            if let Some(value) = least.filter(|value| !(*value >= 1.0)) {
+            if let Some(value) = least.filter(|value| value.is_nan() || *value < 1.0) {
                 return wrong(key, format!("{value}; a perplexity is 1 or more"));
             }
         }
@@ -135,8 +136,7 @@ impl Perplexity {
             return wrong("max_unknown", format!("{share} is no share; give 0 to 1"));
         }
         let known = |language: &&String| !self.models.contains_key(*language);
-        if let Some(language) =
-            self.tokenizers.keys().find(known).filter(|_| self.model.is_none())
+        if let Some(language) = self.tokenizers.keys().find(known).filter(|_| self.model.is_none())
         {
             return wrong("tokenizers", format!("there is no model for `{language}`"));
         }
@@ -393,4 +393,3 @@ impl PartitionOp for Surprise {
         Ok(decisions)
     }
 }
-

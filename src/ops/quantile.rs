@@ -20,8 +20,8 @@ use crate::exchange::{KEY_BYTES, Key, Merge, Record};
 ///
 /// All documents meet and are put in order by `value`: from the greatest with `keep_top`, else from
 /// the least; equal ones stand in document order (sources in the order of the file, then path, then
-/// record). The signal `rank` says which share of its group stands before a document, from 0 to below
-/// 1. `keep_top = 0.1` keeps what has a rank below 0.1: exactly ⌈0.1 · n⌉ documents of n, or with
+/// record). The signal `rank` says which share of its group stands before a document, 0 or more and
+/// below one. `keep_top = 0.1` keeps what has a rank below 0.1: exactly ⌈0.1 · n⌉ documents of n, or with
 /// `weight = "characters"` documents from the top until they hold a tenth of the characters. With
 /// `buckets` the signal `bucket` names the first whose cut is above the rank:
 /// [CCNet](https://arxiv.org/abs/1911.00359)'s head, middle and tail of the perplexities of each
@@ -156,7 +156,10 @@ impl Quantile {
         }
         let inside = self.cuts.iter().all(|cut| *cut > 0.0 && *cut < 1.0);
         if !inside || !self.cuts.is_sorted_by(|left, right| left < right) {
-            return wrong("cuts", "give ranks between 0 and 1, each above the one before".to_owned());
+            return wrong(
+                "cuts",
+                "give ranks between 0 and 1, each above the one before".to_owned(),
+            );
         }
         Ok(())
     }
@@ -225,11 +228,7 @@ impl Settings for Quantile {
         let by = self.by.iter().map(|sql| column("by", sql, context.columns));
         Ok(Op::Exchange(Box::new(Ranked {
             settings: self.clone(),
-            ranking: Ranking::By {
-                value: Box::new(value),
-                kind,
-                highest: self.keep_top.is_some(),
-            },
+            ranking: Ranking::By { value: Box::new(value), kind, highest: self.keep_top.is_some() },
             by: by.collect::<Result<_, _>>()?,
         })))
     }

@@ -166,7 +166,8 @@ fn counts<R: BufRead>(lines: &mut Lines<R>) -> Result<Vec<u64>, NgramLmError> {
             Some((order, count)) if order == counts.len() + 1 => counts.push(count),
             _ => {
                 let wanted = counts.len() + 1;
-                let reason = format!("`ngram {wanted}=…` expected, not `{}`", shown(text.as_bytes()));
+                let reason =
+                    format!("`ngram {wanted}=…` expected, not `{}`", shown(text.as_bytes()));
                 return Err(lines.wrong(reason));
             }
         }
@@ -188,7 +189,8 @@ fn gram<R: BufRead>(
         return Err(lines.wrong("the file ends before all n-grams that it says there are"));
     }
     let line = lines.line.as_slice();
-    let mut fields = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|part| !part.is_empty());
+    let mut fields =
+        line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|part| !part.is_empty());
     let number = |field: Option<&[u8]>| -> Option<f32> {
         let value: f32 = std::str::from_utf8(field?).ok()?.parse().ok()?;
         value.is_finite().then_some(value)
@@ -216,13 +218,13 @@ fn gram<R: BufRead>(
                 reading.unigrams.push((0.0, 0.0));
                 id
             }
-            _ => match reading.words.get(murmur::hash(word)) {
-                Some((id, _)) => id.to_bits(),
-                None => {
+            _ => {
+                let Some((id, _)) = reading.words.get(murmur::hash(word)) else {
                     let reason = format!("`{}` is not among the words", shown(word));
                     return Err(lines.wrong(reason));
-                }
-            },
+                };
+                id.to_bits()
+            }
         };
     }
     let backoff = match fields.next() {

@@ -50,9 +50,10 @@ impl Header {
         if (bytes.len() as u64) < SANITY_BYTES + FIXED_BYTES {
             return Err(damaged("it ends within its header"));
         }
-        let floats = [f32_at(bytes, 56), f32_at(bytes, 60), f32_at(bytes, 64)];
+        let floats = [56, 60, 64].map(|at| u32_at(bytes, at));
+        let expected = [0.0f32, 1.0, -0.5].map(f32::to_bits);
         let numbers = [u32_at(bytes, 68), u32_at(bytes, 72)];
-        if floats != [0.0, 1.0, -0.5] || numbers != [1, u32::MAX] || u64_at(bytes, 80) != 1 {
+        if floats != expected || numbers != [1, u32::MAX] || u64_at(bytes, 80) != 1 {
             return unsupported("a binary file of another kind of machine".to_owned());
         }
         let order = bytes[88];
@@ -74,7 +75,8 @@ impl Header {
             return Err(damaged(format!("hash tables of {multiplier} times their entries")));
         }
         let at = |order: u64| SANITY_BYTES + FIXED_BYTES + 8 * order;
-        let counts: Vec<u64> = (0..u64::from(order)).map(|index| u64_at(bytes, at(index))).collect();
+        let counts: Vec<u64> =
+            (0..u64::from(order)).map(|index| u64_at(bytes, at(index))).collect();
         let end = at(u64::from(order)).next_multiple_of(8);
         // Each n-gram takes more than a bit.
         let bound = (bytes.len() as u64).saturating_mul(8);

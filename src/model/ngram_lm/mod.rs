@@ -192,8 +192,12 @@ trait Search {
 
     /// The n-gram at `node` with one more word before it, `order` words in all, fewer than the
     /// longest have.
-    fn middle(&self, order: usize, node: Self::Node, word: u32)
-    -> Option<(Self::Node, Weights, bool)>;
+    fn middle(
+        &self,
+        order: usize,
+        node: Self::Node,
+        word: u32,
+    ) -> Option<(Self::Node, Weights, bool)>;
 
     /// As [`Search::middle`] for the longest: its probability.
     fn longest(&self, node: Self::Node, word: u32) -> Option<f32>;
@@ -227,7 +231,9 @@ fn step<S: Search>(search: &S, order: usize, state: &mut State, word: u32) -> f3
             }
             break;
         }
-        let Some((longer, weights, is_alone)) = search.middle(index + 2, node, before) else { break };
+        let Some((longer, weights, is_alone)) = search.middle(index + 2, node, before) else {
+            break;
+        };
         (node, alone) = (longer, is_alone);
         probability = weights.probability;
         found = index + 2;

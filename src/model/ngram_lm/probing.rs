@@ -80,7 +80,8 @@ impl Table {
                 let start = usize::try_from(at).unwrap_or(usize::MAX);
                 let Some(entry) = bytes.get_mut(start..) else { return false };
                 let values = values.iter().flat_map(|value| value.to_le_bytes());
-                for (to, from) in entry.iter_mut().zip(key.to_le_bytes().into_iter().chain(values)) {
+                for (to, from) in entry.iter_mut().zip(key.to_le_bytes().into_iter().chain(values))
+                {
                     *to = from;
                 }
                 return true;
@@ -121,11 +122,7 @@ impl Probing {
         Some((probing, at))
     }
 
-    pub(super) fn in_file(
-        bytes: &[u8],
-        header: &Header,
-        rest: bool,
-    ) -> Result<Self, NgramLmError> {
+    pub(super) fn in_file(bytes: &[u8], header: &Header, rest: bool) -> Result<Self, NgramLmError> {
         let laid = Self::layout(header.end, &header.counts, header.multiplier, rest);
         let (mut probing, end) = laid.ok_or_else(|| damaged("its tables are too large"))?;
         if end > bytes.len() as u64 {

@@ -177,7 +177,7 @@ impl Trie {
         if end > bytes.len() as u64 {
             return Err(damaged(format!("it needs {end} bytes and has {}", bytes.len())));
         }
-        if trie.known >= header.counts[0] + 1 {
+        if trie.known > header.counts[0] {
             return Err(damaged(format!("{} words where {} fit", trie.known, header.counts[0])));
         }
         Ok(trie)

@@ -87,7 +87,8 @@ impl Named {
 
     fn name(&self, id: u32) -> &str {
         let id = id as usize;
-        let start = id.checked_sub(1).map_or(0, |before| self.ends.get(before).map_or(0, |end| *end));
+        let start =
+            id.checked_sub(1).map_or(0, |before| self.ends.get(before).map_or(0, |end| *end));
         self.ends.get(id).map_or("", |end| &self.names[start..*end])
     }
 }

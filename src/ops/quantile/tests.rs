@@ -30,14 +30,22 @@ fn run(toml: &str, splits: &Documents, setup: Setup) -> Vec<Vec<Trial>> {
 const ONE: Setup = Setup { parts: 1, budget: 1 << 20 };
 
 /// What a sort of all documents gives: the rank of each, by split and row.
-fn sorted(splits: &Documents, by: bool, top: bool, characters: bool) -> BTreeMap<(usize, usize), f64> {
+fn sorted(
+    splits: &Documents,
+    by: bool,
+    top: bool,
+    characters: bool,
+) -> BTreeMap<(usize, usize), f64> {
     let mut groups: BTreeMap<u8, Vec<(i64, usize, usize, usize)>> = BTreeMap::new();
     for (split, documents) in splits.iter().enumerate() {
         for (row, (score, group, text)) in documents.iter().enumerate() {
             let Some(score) = score else { continue };
             let order = i64::from(*score) * if top { -1 } else { 1 };
             let weight = if characters { text.chars().count() } else { 1 };
-            groups.entry(if by { *group } else { 0 }).or_default().push((order, split, row, weight));
+            groups
+                .entry(if by { *group } else { 0 })
+                .or_default()
+                .push((order, split, row, weight));
         }
     }
     let mut ranks = BTreeMap::new();
@@ -102,9 +110,15 @@ proptest! {
 /// ⌈f · n⌉ of n, for shares that floats do not hold exactly.
 #[test]
 fn a_share_of_documents_is_rounded_up() {
-    for (share, n, kept) in
-        [(0.1, 30, 3), (0.1, 31, 4), (0.7, 10, 7), (0.07, 100, 7), (0.29, 100, 29), (1.0, 7, 7), (0.001, 3, 1)]
-    {
+    for (share, n, kept) in [
+        (0.1, 30, 3),
+        (0.1, 31, 4),
+        (0.7, 10, 7),
+        (0.07, 100, 7),
+        (0.29, 100, 29),
+        (1.0, 7, 7),
+        (0.001, 3, 1),
+    ] {
         let splits = vec![(0..n).map(|score| (Some(score), 0, String::new())).collect()];
         for key in ["keep_top", "keep_bottom"] {
             let trials = run(&format!("{key} = {share:?}"), &splits, ONE).remove(0);
@@ -121,11 +135,15 @@ fn a_share_of_documents_is_rounded_up() {
 fn equal_values_go_in_document_order() {
     let document = |score| (Some(score), 0, String::new());
     let splits = vec![vec![document(5), document(1)], vec![document(5), document(5)]];
-    for (toml, kept) in
-        [("keep_top = 0.5", [true, false, true, false]), ("keep_bottom = 0.5", [true, true, false, false])]
-    {
-        let passed: Vec<bool> =
-            run(toml, &splits, ONE).iter().flatten().map(|trial| trial.reason().is_empty()).collect();
+    for (toml, kept) in [
+        ("keep_top = 0.5", [true, false, true, false]),
+        ("keep_bottom = 0.5", [true, true, false, false]),
+    ] {
+        let passed: Vec<bool> = run(toml, &splits, ONE)
+            .iter()
+            .flatten()
+            .map(|trial| trial.reason().is_empty())
+            .collect();
         assert_eq!(passed, kept, "{toml}");
     }
 }
