@@ -30,6 +30,7 @@ mod ngram_repetition;
 mod normalize;
 mod paragraph_dedup;
 mod phrase;
+mod pii;
 mod sample;
 mod set;
 mod settings;
@@ -81,6 +82,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<compression_ratio::CompressionRatio>(),
     OpEntry::of::<fix_text::FixText>(),
     OpEntry::of::<normalize::Normalize>(),
+    OpEntry::of::<pii::Pii>(),
     OpEntry::of::<sample::Sample>(),
     OpEntry::of::<set::Set>(),
     OpEntry::of::<r#where::Where>(),
