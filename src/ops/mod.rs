@@ -31,6 +31,7 @@ mod normalize;
 mod paragraph_dedup;
 mod perplexity;
 mod phrase;
+mod pii;
 mod quantile;
 mod quality;
 mod sample;
@@ -86,6 +87,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<quality::Quality>(),
     OpEntry::of::<fix_text::FixText>(),
     OpEntry::of::<normalize::Normalize>(),
+    OpEntry::of::<pii::Pii>(),
     OpEntry::of::<sample::Sample>(),
     OpEntry::of::<set::Set>(),
     OpEntry::of::<r#where::Where>(),
