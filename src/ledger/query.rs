@@ -28,7 +28,7 @@ use crate::ops::rewrite_sql;
 use crate::read::caught;
 
 /// Tables that a query may name, and the folders they stand for.
-const TABLES: [&str; 3] = ["ledger", "documents", "rejected"];
+const TABLES: [&str; 4] = ["ledger", "documents", "rejected", "contamination"];
 
 /// Words that are never taken for a signal.
 const KEYWORDS: &[&str] = &["AS", "FROM", "LEFT", "RIGHT", "END"];

@@ -10,6 +10,7 @@ mod c4_badwords;
 mod c4_paragraph;
 mod c4_quality;
 mod compression_ratio;
+pub(crate) mod decontaminate;
 mod dialect;
 mod exact_dedup;
 mod exchange;
@@ -88,6 +89,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<minhash_dedup::MinhashDedup>(),
     OpEntry::of::<paragraph_dedup::ParagraphDedup>(),
     OpEntry::of::<substring_dedup::SubstringDedup>(),
+    OpEntry::of::<decontaminate::Decontaminate>(),
     OpEntry::of::<join::Join>(),
 ];
 
