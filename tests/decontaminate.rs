@@ -12,9 +12,9 @@ const PLANTED: &str = "JANET'S DUCKS LAY SEVENTEEN EGGS PER DAY!! She eats three
 const PROSE: &str = "The road along the river was quiet that morning, and the fog had not yet lifted from the meadows. A boy with a red cap drove three cows towards the bridge. ";
 
 /// Sixty clean documents of some length, every fifteenth with an item.
-fn documents() -> String {
+fn documents(planted: &str) -> String {
     let line = |number: usize| {
-        let planted = if number % 15 == 4 { PLANTED } else { "Nothing of note happened." };
+        let planted = if number % 15 == 4 { planted } else { "Nothing of note happened." };
         let text = format!(
             "{number}. {}\n\n{planted}\n\n{} The end of {number}.",
             PROSE.repeat(4),
@@ -27,7 +27,11 @@ fn documents() -> String {
 }
 
 fn run(lab: &Lab, name: &str, settings: &str, arguments: &[&str]) -> PathBuf {
-    lab.write("in/documents.jsonl", documents());
+    run_with(lab, name, settings, arguments, PLANTED)
+}
+
+fn run_with(lab: &Lab, name: &str, settings: &str, arguments: &[&str], planted: &str) -> PathBuf {
+    lab.write("in/documents.jsonl", documents(planted));
     let file = lab.write(
         &format!("{name}.toml"),
         format!(
@@ -96,7 +100,7 @@ fn items_are_dropped_and_every_match_stands_in_the_table() {
 fn the_same_bytes_whatever_ran_it_and_with_annotate_all_documents() {
     let lab = Lab::new();
     let one = run(&lab, "one", "", &["--threads", "1"]);
-    let again = run(&lab, "again", "", &["--threads", "3", "--batch-size", "4kB"]);
+    let again = run(&lab, "again", "", &["--threads", "3", "--batch-size", "4KiB"]);
     let processes = run(&lab, "processes", "", &["--on", "processes"]);
     let file = "contamination/part-00000.parquet";
     for other in [&again, &processes] {
@@ -116,17 +120,22 @@ fn the_same_bytes_whatever_ran_it_and_with_annotate_all_documents() {
 #[test]
 fn whatif_knows_what_another_threshold_drops() {
     let lab = Lab::new();
-    let run = run(&lab, "strict", "min_score = 1.0", &[]);
+    // About half of the question.
+    let half = &PLANTED[..PLANTED.find("; she sells").unwrap()];
+    let run = run_with(&lab, "strict", "min_score = 0.95", &[], half);
     assert_eq!(query(&run, "SELECT * FROM contamination").len(), 0);
+    let scores = query(&run, "SELECT score FROM ledger WHERE score > 0.0");
+    assert_eq!(scores.len(), 4, "{scores:?}");
     let said = succeed(&[
         "whatif",
         &run.display().to_string(),
         "--set",
-        "stage.decontaminate.min_score=0.9",
+        "stage.decontaminate.min_score=0.5",
         "--format",
         "json",
     ]);
-    assert!(said.contains('4'), "{said}");
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["before"], &said["lost"]["kept"]), (&json!(60), &json!(4)), "{said:#}");
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn short_questions_need_rare_words_or_their_answer() {
         found("Q: What is the longest glacier in Norway?\nThink before you look.\nA: Lomsegga"),
         ["glacier"]
     );
-    assert_eq!(found("What is the longest river in Norway? Glomma."), [""; 0]);
+    assert_eq!(found("What is the deepest lake in Norway? Hornindalsvatnet."), [""; 0]);
     // A question that could be any other's, with its choices.
     assert_eq!(found("Which of these is true?"), [""; 0]);
     let choices = "Which of these is true?\nA. Basalt cools slowly underground\nB. Gabbro has visible crystals\nC. Pumice sinks in fresh water\nD. Slate forms from marble\nAnswer: B";

