@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::DataType;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 use crate::text::Analysis;
 
@@ -47,6 +47,13 @@ impl DocumentId {
     /// `purpose` keeps independent choices independent (shuffle order, validation split, …).
     #[must_use]
     pub fn random(self, seed: u64, purpose: &str) -> u64 {
+        // In one piece where it fits: a state that takes pieces costs ten times the hash.
+        let (mut bytes, length) = ([0; 64], purpose.len());
+        if let Some(room) = bytes.get_mut(..length + 16) {
+            room[..length].copy_from_slice(purpose.as_bytes());
+            room[length..].copy_from_slice(&self.0.to_le_bytes());
+            return xxh3_64_with_seed(room, seed);
+        }
         let mut hash = Xxh3::with_seed(seed);
         hash.update(purpose.as_bytes());
         hash.update(&self.0.to_le_bytes());
@@ -66,11 +73,23 @@ impl DocumentId {
     pub fn draw(self, seed: u64, purpose: &str) -> f64 {
         (self.random(seed, purpose) >> 11) as f64 / (1u64 << 53) as f64
     }
+
+    /// The id as files and people have it: 32 hexadecimal digits, written into `digits`.
+    #[must_use]
+    pub fn hex(self, digits: &mut [u8; 32]) -> &str {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0.to_be_bytes()) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 15)];
+        }
+        // They are ASCII.
+        std::str::from_utf8(digits).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for DocumentId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:032x}", self.0)
+        formatter.pad(self.hex(&mut [0; 32]))
     }
 }
 
@@ -376,6 +395,24 @@ mod tests {
         assert_eq!(id.random(1, "shuffle"), id.random(1, "shuffle"));
         assert_ne!(id.random(1, "shuffle"), id.random(2, "shuffle"));
         assert_ne!(id.random(1, "shuffle"), id.random(1, "validation"));
+    }
+
+    #[test]
+    fn random_bits_are_those_of_the_pieces() {
+        let long = "x".repeat(90);
+        for purpose in ["", "shuffle", "a purpose of forty-eight bytes, which is the most", &long] {
+            let mut hash = Xxh3::with_seed(7);
+            hash.update(purpose.as_bytes());
+            hash.update(&42u128.to_le_bytes());
+            assert_eq!(DocumentId(42).random(7, purpose), hash.digest());
+        }
+    }
+
+    #[test]
+    fn ids_are_hexadecimal() {
+        let id = DocumentId(0x00ab_cdef_0123_4567_89ab_cdef_f00d_0000);
+        assert_eq!(id.to_string(), format!("{:032x}", id.0));
+        assert_eq!(format!("{id:>34}"), format!("  {:032x}", id.0));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod check;
 mod dedup_quality;
 mod explain;
 mod export;
+mod fit_classifier;
 mod fit_tokenizer;
 mod funnel;
 mod inspect;
@@ -68,6 +69,8 @@ enum Command {
     DedupQuality(dedup_quality::DedupQuality),
     /// Write kept documents with columns of the ledger as one Parquet file.
     Export(export::Export),
+    /// Fit a text classifier to labelled texts: model, calibration, thresholds, card.
+    FitClassifier(fit_classifier::FitClassifier),
     /// Fit a byte-level BPE tokenizer to the documents of a run, or to files.
     FitTokenizer(fit_tokenizer::FitTokenizer),
     /// Run the `[[test]]` blocks of pipeline files: documents in, expected verdicts out.
@@ -195,6 +198,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.run(),
         Command::DedupQuality(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::FitClassifier(command) => command.run(),
         Command::FitTokenizer(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Ops(command) => command.run(),

@@ -6,6 +6,7 @@
 //! Nothing after this folder reads TOML.
 
 pub mod bytes;
+pub mod classifier;
 pub mod corpus;
 pub mod diagnostic;
 mod forms;

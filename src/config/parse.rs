@@ -81,7 +81,11 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
         .collect::<Vec<_>>();
     let stages = list(tables.remove("stage"), "stage", &mut errors)
         .into_iter()
-        .map(|table| stage(table, base, &mut errors))
+        .flat_map(|table| {
+            let stage = stage(table, base, &mut errors);
+            let behind = stage.as_ref().and_then(behind);
+            std::iter::once(stage).chain(behind.map(Some))
+        })
         .collect::<Vec<_>>();
     let audit = single::<Audit>(tables.remove("audit"), "audit", &mut errors);
     if let Some(audit) = &audit
@@ -166,7 +170,7 @@ fn take_tables(head: &mut DeTable<'_>, errors: &mut Vec<ConfigError>) -> usize {
 
 /// Reads a table into its type. After a mistake it goes on without the key at fault, so that one
 /// run shows every mistake.
-fn read<T: DeserializeOwned>(
+pub(super) fn read<T: DeserializeOwned>(
     table: Spanned<DeTable<'_>>,
     context: &str,
     errors: &mut Vec<ConfigError>,
@@ -211,7 +215,7 @@ fn read_with<T>(
 }
 
 /// The tables of `[[name]]`.
-fn list<'a>(
+pub(super) fn list<'a>(
     value: Option<Spanned<DeValue<'a>>>,
     name: &str,
     errors: &mut Vec<ConfigError>,
@@ -238,7 +242,7 @@ fn list<'a>(
 }
 
 /// The table `[name]`.
-fn single<T: DeserializeOwned>(
+pub(super) fn single<T: DeserializeOwned>(
     value: Option<Spanned<DeValue<'_>>>,
     name: &str,
     errors: &mut Vec<ConfigError>,
@@ -257,7 +261,7 @@ fn single<T: DeserializeOwned>(
     read(table, &format!("[{name}]: "), errors).map(|value| Located { value, spans })
 }
 
-fn spans(table: &Spanned<DeTable<'_>>) -> Spans {
+pub(super) fn spans(table: &Spanned<DeTable<'_>>) -> Spans {
     let keys = table.get_ref().iter();
     Spans {
         table: table.span(),
@@ -316,6 +320,21 @@ fn stage(table: Spanned<DeTable<'_>>, base: &Path, errors: &mut Vec<ConfigError>
         when: keys.when,
         action: keys.action,
         spans,
+    })
+}
+
+/// The second of the two stages that one `[[stage]]` asks for.
+fn behind(stage: &Stage) -> Option<Stage> {
+    let (op, settings) = stage.settings.behind(&stage.name)?;
+    let op = ops::find(op)?;
+    Some(Stage {
+        name: format!("{}-{}", stage.name, op.name),
+        op,
+        settings: (op.from_json)(settings).ok()?,
+        only: stage.only.clone(),
+        when: stage.when.clone(),
+        action: stage.action,
+        spans: stage.spans.clone(),
     })
 }
 

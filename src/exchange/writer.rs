@@ -58,16 +58,27 @@ impl ExchangeWriter {
     /// # Errors
     /// When memory is full and the run cannot be written.
     pub fn push(&mut self, key: Key, payload: &[u8]) -> Result<(), ExchangeError> {
-        if payload.len() > MAX_PAYLOAD {
+        self.push_with(key, |payloads| payloads.extend_from_slice(payload))
+    }
+
+    /// Adds a record whose payload `write` appends to the bytes it gets.
+    ///
+    /// # Errors
+    /// As [`ExchangeWriter::push`].
+    pub fn push_with(
+        &mut self,
+        key: Key,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), ExchangeError> {
+        let start = self.payloads.len();
+        write(&mut self.payloads);
+        let length = self.payloads.len().saturating_sub(start);
+        let Some(length) = u32::try_from(length).ok().filter(|_| length <= MAX_PAYLOAD) else {
             return Err(ExchangeError::Damaged {
                 path: self.path.clone(),
                 detail: "a record of more than 2 GiB",
             });
-        }
-        let start = self.payloads.len();
-        self.payloads.extend_from_slice(payload);
-        // Checked above.
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        };
         self.entries.push(Place { key, start, length });
         let held = self.payloads.len() + self.entries.len() * size_of::<Place>();
         if held > self.budget {
@@ -77,7 +88,15 @@ impl ExchangeWriter {
     }
 
     fn sort(&mut self) {
-        self.entries.sort_unstable_by_key(|left| left.key);
+        // Hardly any two keys share their first sixteen bytes, which are one number.
+        let first = |place: &Place| {
+            let mut word = [0; 16];
+            word.copy_from_slice(&place.key[..16]);
+            u128::from_be_bytes(word)
+        };
+        self.entries.sort_unstable_by(|left, right| {
+            first(left).cmp(&first(right)).then_with(|| left.key[16..].cmp(&right.key[16..]))
+        });
     }
 
     fn payload(&self, place: &Place) -> &[u8] {

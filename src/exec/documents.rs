@@ -95,7 +95,7 @@ impl DocumentsWriter {
         let [id, source_id, source_name, metadata @ .., body] = self.columns.as_mut_slice() else {
             return Ok(());
         };
-        id.append_value(batch.ids[row].to_string());
+        id.append_value(batch.ids[row].hex(&mut [0; 32]));
         let known = batch.source_ids.is_valid(row).then(|| batch.source_ids.value(row));
         source_id.append_option(known);
         source_name.append_value(source);

@@ -64,7 +64,7 @@ impl RejectedWriter {
         let text = batch.text(row);
         let address = self.url.map(|url| &batch.metadata[url]);
         let [id, from, url, by, why, body] = &mut self.columns;
-        id.append_value(batch.ids[row].to_string());
+        id.append_value(batch.ids[row].hex(&mut [0; 32]));
         from.append_value(source);
         url.append_option(address.filter(|url| url.is_valid(row)).map(|url| url.value(row)));
         by.append_value(self.stages.get(usize::from(stage)).map_or("", String::as_str));

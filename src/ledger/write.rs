@@ -183,7 +183,7 @@ impl LedgerWriter {
         tokens: Option<u32>,
     ) -> Result<(), ExecError> {
         let fixed = &mut self.fixed;
-        fixed.id.append_value(batch.ids[row].to_string());
+        fixed.id.append_value(batch.ids[row].hex(&mut [0; 32]));
         fixed.source_id.append_option(text(&batch.source_ids, row));
         fixed.source.append_value(source);
         let piece = split.pieces.get(batch.files[row] as usize);

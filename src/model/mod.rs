@@ -1,8 +1,11 @@
 //! Models that ops score with, and the loader that reads each file once a process.
 
+pub mod classifier;
 mod copy;
 pub mod fasttext;
+pub mod fit;
 pub(crate) mod list;
+pub mod ngram_lm;
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
@@ -13,7 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
 
+use self::classifier::{Classifier, Sidecar, sidecar_path};
 use self::fasttext::{FastText, FastTextError};
+use self::ngram_lm::{LmBytes, NgramLm, NgramLmError};
 use crate::store::{Scheme, Store, StoreError, StoreReader, divided, masked};
 use crate::tokens::tokenizer::files::{IN_A_FOLDER, companions};
 use crate::tokens::tokenizer::{Tokenizer, TokenizerError};
@@ -38,6 +43,23 @@ pub enum AssetError {
         /// What is wrong with it.
         #[source]
         source: FastTextError,
+    },
+    /// It is not an n-gram language model.
+    #[error("`{path}` cannot be loaded as a KenLM model: {source}")]
+    NgramLm {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: NgramLmError,
+    },
+    /// The file beside a classifier does not fit it.
+    #[error("`{path}` cannot be used with the model beside it: {reason}")]
+    Sidecar {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// It is not a tokenizer.
     #[error("`{path}` cannot be loaded as a tokenizer: {source}")]
@@ -98,13 +120,24 @@ fn open_asset(path: &Path) -> Result<StoreReader, AssetError> {
     open().map_err(|source| AssetError::Read { path: path.to_owned(), source })
 }
 
-/// A hash of an asset's content, for the plan's digest.
+/// A hash of an asset's content, for the plan's digest; of a fastText model together with the file
+/// beside it that says how its scores are read, where there is one.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// When a file cannot be read.
 pub fn asset_hash(path: &Path) -> Result<String, AssetError> {
-    let mut reader = open_asset(path)?;
     let mut hash = Xxh3::new();
+    hash_content(path, &mut hash)?;
+    let model = path.extension().is_some_and(|kind| kind == "ftz" || kind == "bin");
+    let sidecar = sidecar_path(path);
+    if model && is_asset(&sidecar)? {
+        hash_content(&sidecar, &mut hash)?;
+    }
+    Ok(format!("{:032x}", hash.digest128()))
+}
+
+fn hash_content(path: &Path, hash: &mut Xxh3) -> Result<(), AssetError> {
+    let mut reader = open_asset(path)?;
     let mut buffer = vec![0; 1 << 18];
     loop {
         let failed = |source: std::io::Error| AssetError::Read {
@@ -116,7 +149,7 @@ pub fn asset_hash(path: &Path) -> Result<String, AssetError> {
             },
         };
         match reader.read(&mut buffer).map_err(failed)? {
-            0 => return Ok(format!("{:032x}", hash.digest128())),
+            0 => return Ok(()),
             read => hash.update(&buffer[..read]),
         }
     }
@@ -208,6 +241,7 @@ pub fn shipped_in(folder: &str, name: &'static str) -> Result<PathBuf, AssetErro
 #[derive(Default)]
 pub struct Assets {
     fasttext: Mutex<BTreeMap<PathBuf, Arc<FastText>>>,
+    classifiers: Mutex<BTreeMap<PathBuf, Arc<Classifier>>>,
     tokenizers: Mutex<BTreeMap<PathBuf, Arc<Tokenizer>>>,
     others: Mutex<BTreeMap<(TypeId, PathBuf), Arc<dyn Any + Send + Sync>>>,
 }
@@ -224,6 +258,24 @@ impl Assets {
         })
     }
 
+    /// A fastText model with the file beside it, where there is one.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is not a model, or does not fit the model.
+    pub fn classifier(&self, path: &Path) -> Result<Arc<Classifier>, AssetError> {
+        load(&self.classifiers, path, || {
+            let model = self.fasttext(path)?;
+            let beside = sidecar_path(path);
+            let failed = |reason: String| AssetError::Sidecar { path: shown(&beside), reason };
+            let mut sidecar: Option<Sidecar> = None;
+            if is_asset(&beside)? {
+                let parsed = serde_json::from_slice(&read_asset(&beside)?);
+                sidecar = Some(parsed.map_err(|error| failed(error.to_string()))?);
+            }
+            Classifier::new(model, sidecar).map_err(failed)
+        })
+    }
+
     /// A tokenizer.
     ///
     /// # Errors
@@ -233,6 +285,14 @@ impl Assets {
             Tokenizer::from_files(&tokenizer_files(path)?)
                 .map_err(|source| AssetError::Tokenizer { path: path.to_owned(), source })
         })
+    }
+
+    /// An n-gram language model.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a model.
+    pub fn ngram_lm(&self, path: &Path) -> Result<Arc<NgramLm<LmBytes>>, AssetError> {
+        self.cached(path, ngram_lm::load::load)
     }
 
     /// What `load` makes of the file at `path`, for things that only one op knows.

@@ -30,7 +30,10 @@ mod minhash_dedup;
 mod ngram_repetition;
 mod normalize;
 mod paragraph_dedup;
+mod perplexity;
 mod phrase;
+mod quality;
+mod quantile;
 mod sample;
 mod set;
 mod settings;
@@ -80,6 +83,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<stop_words::StopWords>(),
     OpEntry::of::<symbol_ratio::SymbolRatio>(),
     OpEntry::of::<compression_ratio::CompressionRatio>(),
+    OpEntry::of::<quality::Quality>(),
     OpEntry::of::<fix_text::FixText>(),
     OpEntry::of::<normalize::Normalize>(),
     OpEntry::of::<sample::Sample>(),
@@ -90,6 +94,8 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<paragraph_dedup::ParagraphDedup>(),
     OpEntry::of::<substring_dedup::SubstringDedup>(),
     OpEntry::of::<decontaminate::Decontaminate>(),
+    OpEntry::of::<perplexity::Perplexity>(),
+    OpEntry::of::<quantile::Quantile>(),
     OpEntry::of::<join::Join>(),
 ];
 

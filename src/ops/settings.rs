@@ -142,6 +142,12 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         &[]
     }
 
+    /// A second op, and its settings, that the stage runs behind its own: the parser makes two stages
+    /// of one, the second named `<stage>-<op>`. `stage` is the name of the first.
+    fn behind(&self, _stage: &str) -> Option<(&'static str, serde_json::Value)> {
+        None
+    }
+
     /// The index of earlier runs (a folder), and the settings that all runs with it have to share.
     fn index(&self) -> Option<(PathBuf, serde_json::Value)> {
         None
@@ -213,6 +219,8 @@ pub trait AnySettings: Send + Sync {
     fn table(&self) -> Option<PathBuf>;
     /// See [`Settings::steps`].
     fn steps(&self) -> &'static [Step];
+    /// See [`Settings::behind`].
+    fn behind(&self, stage: &str) -> Option<(&'static str, serde_json::Value)>;
     /// See [`Settings::index`].
     fn index(&self) -> Option<(PathBuf, serde_json::Value)>;
     /// See [`Settings::notes`].
@@ -260,6 +268,10 @@ impl<T: Settings> AnySettings for T {
 
     fn steps(&self) -> &'static [Step] {
         Settings::steps(self)
+    }
+
+    fn behind(&self, stage: &str) -> Option<(&'static str, serde_json::Value)> {
+        Settings::behind(self, stage)
     }
 
     fn index(&self) -> Option<(PathBuf, serde_json::Value)> {

@@ -125,22 +125,43 @@ pub(super) fn exchange(
     splits: &[(&str, Vec<&str>)],
     setup: Setup,
 ) -> Vec<Vec<Trial>> {
+    let document = |text: &&str| ((*text).to_owned(), Vec::new());
+    let splits: Vec<_> = splits
+        .iter()
+        .map(|(source, texts)| (*source, texts.iter().map(document).collect()))
+        .collect();
+    exchange_of(name, toml, &Columns::default(), &splits, setup)
+}
+
+/// A split's source, and the texts and kept fields of its documents.
+pub(super) type Split<'a> = (&'a str, Vec<(String, Vec<Option<String>>)>);
+
+/// [`exchange`] over documents with the kept fields that `columns` names.
+pub(super) fn exchange_of(
+    name: &str,
+    toml: &str,
+    columns: &Columns,
+    splits: &[Split<'_>],
+    setup: Setup,
+) -> Vec<Vec<Trial>> {
     let entry = find(name).unwrap();
     let settings = (entry.from_toml)(toml::de::Deserializer::parse(toml).unwrap()).unwrap();
-    let (assets, columns) = (Assets::default(), Columns::default());
+    let assets = Assets::default();
     let mut sources: Vec<String> = splits.iter().map(|(source, _)| (*source).to_owned()).collect();
     sources.dedup();
-    let context = BuildContext { assets: &assets, columns: &columns, seed: 7, sources: &sources };
+    let context = BuildContext { assets: &assets, columns, seed: 7, sources: &sources };
     let Ok(Op::Exchange(op)) = settings.build(&context) else { panic!("{name} with {toml}") };
-    let names = settings.signals(&columns).unwrap();
+    let names = settings.signals(columns).unwrap();
     let store = Store::in_memory();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let batches: Vec<Batch> = splits
         .iter()
         .map(|(source, texts)| {
-            let mut builder = BatchBuilder::new(source, 0, usize::MAX, None);
-            for (row, text) in (0..).zip(texts) {
-                builder.document(Position::plain(row), text, None, &[]);
+            let fields = columns.metadata.len();
+            let mut builder = BatchBuilder::new(source, fields, usize::MAX, None);
+            for (row, (text, fields)) in (0..).zip(texts) {
+                let fields: Vec<Option<&str>> = fields.iter().map(Option::as_deref).collect();
+                builder.document(Position::plain(row), text, None, &fields);
             }
             builder.take()
         })
@@ -225,7 +246,7 @@ fn participants<'a>(
     rows: &'a [usize],
     split: u32,
     sources: &[String],
-    splits: &[(&'a str, Vec<&str>)],
+    splits: &[Split<'a>],
     answers: &'a [(usize, Record)],
 ) -> Participants<'a> {
     let source_name = splits[split as usize].0;

@@ -14,7 +14,7 @@ use crate::model::{AssetError, asset_hash};
 use crate::ops::AnySettings;
 
 /// Raised when the engine itself gives other results for the same plan than before.
-const ENGINE_VERSION: u32 = 4;
+const ENGINE_VERSION: u32 = 5;
 
 /// Hash of the names, sizes and tags of input files, fed in document order.
 pub(super) struct InputDigest(Xxh3);
@@ -57,6 +57,12 @@ pub(super) fn settings(settings: &dyn AnySettings) -> Result<Value, AssetError> 
         hashes.entry(key).or_default().push(Value::String(asset_hash(path)?));
     }
     for (key, mut hashes) in hashes {
+        if let Some(paths) = value[key].as_object_mut() {
+            // Paths by name: hashes by name, as `assets` gives them in the order of the names.
+            let names: Vec<String> = paths.keys().cloned().collect();
+            value[key] = names.into_iter().zip(hashes).collect::<serde_json::Map<_, _>>().into();
+            continue;
+        }
         // A key with a list of paths gets a list of hashes, in the order of the paths.
         let hashes = match (&value[key], hashes.len()) {
             (Value::Array(_), _) | (_, 2..) => Value::Array(hashes),

@@ -3,7 +3,7 @@
 //! A flow task counts what it sends, by cell and slice; one task adds it all up. From then on it is
 //! known how many shards a cell fills, and at which token of its cell each slice begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ impl std::ops::AddAssign for Count {
 /// What a flow task sent, by cell and slice.
 pub struct Counter {
     slices: Slices,
-    counts: BTreeMap<u64, Count>,
+    counts: HashMap<u64, Count>,
     names: BTreeMap<Group, String>,
 }
 
@@ -47,7 +47,7 @@ impl Counter {
     /// Nothing yet.
     #[must_use]
     pub fn new(slices: Slices) -> Self {
-        Self { slices, counts: BTreeMap::new(), names: BTreeMap::new() }
+        Self { slices, counts: HashMap::new(), names: BTreeMap::new() }
     }
 
     /// Counts a document of the cell with the written name `name`.
@@ -75,7 +75,10 @@ impl Counter {
         let mut out = ExchangeWriter::new(store, path, Cuts::Even { parts: 1 }, budget);
         let mut payload = Vec::new();
         let mut last = None;
-        for (&block, count) in &self.counts {
+        let mut counts: Vec<_> = self.counts.into_iter().collect();
+        counts.sort_unstable_by_key(|(block, _)| *block);
+        for (block, count) in &counts {
+            let block = *block;
             let mut key = [0; KEY_BYTES];
             key[..8].copy_from_slice(&block.to_be_bytes());
             key[8..12].copy_from_slice(&task.to_be_bytes());
@@ -89,8 +92,7 @@ impl Counter {
             }
             out.push(key, &payload)?;
         }
-        let records = self.counts.len() as u64;
-        Ok((out.finish()?, records))
+        Ok((out.finish()?, counts.len() as u64))
     }
 }
 

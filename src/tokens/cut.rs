@@ -39,16 +39,6 @@ impl ShardPlan {
     pub fn blocks(&self) -> RangeInclusive<u64> {
         self.group.block(*self.slices.start())..=self.group.block(*self.slices.end())
     }
-
-    /// Whether what stands at this place in the order of its group belongs to the shard, where it is
-    /// a range of the order.
-    #[must_use]
-    pub fn takes_order(&self, order: u64) -> bool {
-        match self.take {
-            Take::Orders { from, to } => (from..=to).contains(&order),
-            Take::Tokens { .. } => true,
-        }
-    }
 }
 
 /// The shards of rows that are shuffled, made from those that they are packed for: as many, each an

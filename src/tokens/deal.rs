@@ -72,6 +72,7 @@ pub(crate) fn run(
             })?;
             // At most 20,000 cells.
             let number = u32::try_from(index).unwrap_or(u32::MAX);
+            payload.clear();
             TokenRecord { cell: number, ..document }.write(&mut payload);
             if cell.validation {
                 let order = document.id.random(engine.plan.seed, "mixture validation");

@@ -20,6 +20,7 @@ pub(crate) mod rows;
 pub mod sample;
 pub mod shard;
 pub(crate) mod sink;
+mod stream;
 pub mod tokenizer;
 
 use self::count::{Cells, SliceTable};

@@ -103,9 +103,8 @@ pub struct TokenRecord<'a> {
 const HEAD: usize = 16 + 4 + 4;
 
 impl<'a> TokenRecord<'a> {
-    /// Writes the record in place of what `out` holds.
+    /// Appends the record to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.clear();
         out.reserve(HEAD + self.runs.len() + self.tokens.len());
         out.extend_from_slice(&self.id.0.to_be_bytes());
         out.extend_from_slice(&self.cell.to_le_bytes());

@@ -15,8 +15,9 @@ use super::format::{
 };
 use super::record::{Slices, key, read_runs, write_runs};
 use super::shard::{Documents, Sharding};
+use super::stream::RecordStream;
 use crate::document::DocumentId;
-use crate::exchange::{Cuts, ExchangeWriter, Merge, Record};
+use crate::exchange::{Cuts, ExchangeWriter};
 use crate::exec::ExecError;
 use crate::exec::counters::Counters;
 use crate::exec::engine::Engine;
@@ -199,17 +200,22 @@ pub(crate) fn send(
     let mut counters = Counters::default();
     let mut sent = 0;
     let weights: Vec<u64> = sharding.plans.iter().map(|plan| plan.tokens).collect();
-    for plan in &sharding.plans[share(&weights, task, tasks)] {
-        let mut packer = Packer::new(sharding.layout);
-        let mut documents = Documents::open(engine, sharding, plan, work)?;
-        while let Some(document) = documents.next()? {
-            packer.push(&document, document.tokens.len() / sharding.layout.width.bytes())?;
+    let own = &sharding.plans[share(&weights, task, tasks)];
+    for plans in own.chunk_by(|left, right| left.group == right.group) {
+        let Some(mut stream) = sharding.stream(engine, plans, work)? else { continue };
+        for plan in plans {
+            let mut packer = Packer::new(sharding.layout);
+            let mut documents = Documents::new(&mut stream, sharding.layout, plan);
+            while let Some(document) = documents.next()? {
+                packer.push(&document, document.tokens.len() / sharding.layout.width.bytes())?;
+                packer.send(plan, slices, engine.plan.seed, &mut out)?;
+            }
+            documents.count(&mut counters);
+            counters.cut += packer.writer.finish()?.cut;
             packer.send(plan, slices, engine.plan.seed, &mut out)?;
+            sent += packer.sent;
         }
-        documents.close(&mut counters)?;
-        counters.cut += packer.writer.finish()?.cut;
-        packer.send(plan, slices, engine.plan.seed, &mut out)?;
-        sent += packer.sent;
+        stream.close()?;
     }
     Ok((vec![Output { role: Role::Exchange, written: out.finish()?, rows: sent }], counters))
 }
@@ -221,23 +227,17 @@ pub(crate) fn write(
     sharding: &Sharding<'_>,
     plan: &ShardPlan,
     name: &format::ShardName,
-    work: &str,
+    stream: &mut RecordStream,
     placed: &mut dyn FnMut(&mut Vec<Place>) -> Result<(), ExecError>,
 ) -> Result<Option<FinishedShard>, ExecError> {
     let layout = sharding.layout;
     let width = layout.width.bytes();
     let damaged = |detail| TokensError::Damaged { path: "the exchange of rows".to_owned(), detail };
-    let mut merge =
-        Merge::range(store, sharding.exchange, plan.blocks(), &format!("{work}.merge"))?;
-    let mut record = Record::default();
     let mut writer: Option<Box<dyn SequenceWriter>> = None;
     let mut shard = FinishedShard::default();
     let mut pending = Vec::new();
     let mut offset = 0;
-    while merge.next_into(&mut record)? {
-        if !plan.takes_order(super::record::order(&record.key)) {
-            continue;
-        }
+    while let Some(record) = stream.next(plan)? {
         let (pieces, runs, tokens) =
             read_record(&record.payload).ok_or(damaged("a row is too short"))?;
         let count = tokens.len() / width;
@@ -268,7 +268,6 @@ pub(crate) fn write(
         writer.write(&Sequence { tokens, loss: loss.as_deref(), ends: &ends })?;
         placed(&mut pending)?;
     }
-    merge.remove_scratch()?;
     let Some(writer) = writer else { return Ok(None) };
     let closed = writer.finish()?;
     Ok(Some(FinishedShard { files: closed.files, index: closed.index, ..shard }))

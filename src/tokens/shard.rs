@@ -7,16 +7,15 @@ use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt64Builder};
 use arrow::datatypes::{DataType, Field, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::TokensError;
 use super::count::Count;
-use super::cut::{ShardPlan, Take, share};
+use super::cut::{ShardPlan, share};
 use super::format::{
     self, FinishedShard, Place, ShardLayout, ShardName, ShardWriter, TokenDocument,
 };
-use super::record::{TokenRecord, order, read_runs};
+use super::record::{TokenRecord, read_runs};
 use super::rows;
+use super::stream::{self, RecordStream};
 use crate::config::source::Compression;
-use crate::exchange::{Merge, Record};
 use crate::exec::counters::Counters;
 use crate::exec::engine::Engine;
 use crate::exec::manifest::{Output, Role};
@@ -63,6 +62,18 @@ pub(crate) struct Sharding<'a> {
     pub rows: bool,
 }
 
+impl Sharding<'_> {
+    /// What the exchange holds for `plans`: neighbours, of one group.
+    pub(super) fn stream(
+        &self,
+        engine: &Engine,
+        plans: &[ShardPlan],
+        work: &str,
+    ) -> Result<Option<RecordStream>, ExecError> {
+        RecordStream::open(&engine.store, self.exchange, plans, self.layout.width.bytes(), work)
+    }
+}
+
 /// What a task wrote.
 #[derive(Default)]
 pub(crate) struct Shards {
@@ -81,14 +92,20 @@ pub(crate) fn run(
     let weights: Vec<u64> = sharding.plans.iter().map(|plan| plan.tokens).collect();
     let mut places = PlacesFile::new(format!("tokens/index/part-{task:05}.parquet"));
     let mut shards = Shards::default();
-    for plan in &sharding.plans[share(&weights, task, tasks)] {
-        let Some(entry) = write(engine, sharding, plan, &mut places, &mut shards.counters, work)?
-        else {
-            continue;
-        };
-        let counters = &mut shards.counters;
+    let own = &sharding.plans[share(&weights, task, tasks)];
+    for plans in own.chunk_by(|left, right| left.group == right.group) {
+        let Some(mut stream) = sharding.stream(engine, plans, work)? else { continue };
+        for plan in plans {
+            let counters = &mut shards.counters;
+            let entry = write(engine, sharding, plan, &mut stream, &mut places, counters)?;
+            shards.entries.extend(entry);
+        }
+        stream.close()?;
+    }
+    let counters = &mut shards.counters;
+    for entry in &shards.entries {
         let Count { tokens, documents } = entry.count();
-        if plan.validation {
+        if entry.place.validation {
             counters.validation_tokens += tokens;
             counters.validation_documents += documents;
         } else {
@@ -103,7 +120,6 @@ pub(crate) fn run(
             rows: documents,
         };
         shards.outputs.extend(entry.shard.files.iter().map(output));
-        shards.entries.push(entry);
     }
     if let Some((written, rows)) = places.finish()? {
         shards.outputs.push(Output { role: Role::Index, written, rows });
@@ -116,9 +132,9 @@ fn write(
     engine: &Engine,
     sharding: &Sharding<'_>,
     plan: &ShardPlan,
+    stream: &mut RecordStream,
     places: &mut PlacesFile,
     counters: &mut Counters,
-    work: &str,
 ) -> Result<Option<ShardEntry>, ExecError> {
     let store = &engine.store;
     let place =
@@ -129,10 +145,10 @@ fn write(
             places.add(moved, &name);
             places.write_full(engine)
         };
-        rows::write(store, sharding, plan, &place, work, &mut take_over)?
+        rows::write(store, sharding, plan, &place, stream, &mut take_over)?
     } else {
         let mut writer: Option<Box<dyn ShardWriter>> = None;
-        let mut documents = Documents::open(engine, sharding, plan, work)?;
+        let mut documents = Documents::new(stream, sharding.layout, plan);
         while let Some(document) = documents.next()? {
             let writer = match &mut writer {
                 Some(writer) => writer,
@@ -142,7 +158,7 @@ fn write(
             places.take(writer.as_mut(), &name);
             places.write_full(engine)?;
         }
-        documents.close(counters)?;
+        documents.count(counters);
         match writer {
             Some(mut writer) => {
                 let finished = writer.finish()?;
@@ -160,61 +176,33 @@ fn write(
 /// The documents of a shard, in shuffled order.
 pub(super) struct Documents<'a> {
     plan: &'a ShardPlan,
-    merge: Merge,
-    record: Record,
+    stream: &'a mut RecordStream,
     mask: Vec<u8>,
     /// Bytes of a token.
     width: usize,
-    /// First token of the next document in its cell.
-    at: u64,
     /// Training documents by cell.
     mixed: BTreeMap<usize, Count>,
 }
 
 impl<'a> Documents<'a> {
-    pub(super) fn open(
-        engine: &Engine,
-        sharding: &Sharding<'a>,
+    pub(super) fn new(
+        stream: &'a mut RecordStream,
+        layout: &ShardLayout,
         plan: &'a ShardPlan,
-        work: &str,
-    ) -> Result<Self, ExecError> {
-        let scratch = format!("{work}.merge");
-        Ok(Self {
-            plan,
-            merge: Merge::range(&engine.store, sharding.exchange, plan.blocks(), &scratch)?,
-            record: Record::default(),
-            mask: Vec::new(),
-            width: sharding.layout.width.bytes(),
-            at: if let Take::Tokens { at, .. } = plan.take { at } else { 0 },
-            mixed: BTreeMap::new(),
-        })
+    ) -> Self {
+        let width = layout.width.bytes();
+        Self { plan, stream, mask: Vec::new(), width, mixed: BTreeMap::new() }
     }
 
     /// The next document.
     pub(super) fn next(&mut self) -> Result<Option<TokenDocument<'_>>, ExecError> {
-        let damaged =
-            |detail| TokensError::Damaged { path: "the exchange of tokens".to_owned(), detail };
-        let short = || damaged("a record is too short");
-        let count = loop {
-            if !self.merge.next_into(&mut self.record)? {
-                return Ok(None);
-            }
-            let document = TokenRecord::read(&self.record.payload).ok_or_else(short)?;
-            let count = document.tokens.len() / self.width;
-            let begin = self.at;
-            self.at += count as u64;
-            match self.plan.take {
-                Take::Tokens { from, .. } if begin < from => {}
-                Take::Tokens { to, .. } if begin >= to => return Ok(None),
-                Take::Orders { .. } if !self.plan.takes_order(order(&self.record.key)) => {}
-                _ => break count,
-            }
-        };
-        let document = TokenRecord::read(&self.record.payload).ok_or_else(short)?;
+        let Some(record) = self.stream.next(self.plan)? else { return Ok(None) };
+        let document = TokenRecord::read(&record.payload).ok_or_else(stream::short)?;
+        let count = document.tokens.len() / self.width;
         let masked = !document.runs.is_empty();
         if masked {
             self.mask = read_runs(document.runs, count)
-                .ok_or_else(|| damaged("a loss mask is too short"))?;
+                .ok_or_else(|| stream::damaged("a loss mask is too short"))?;
         }
         if !self.plan.validation {
             let cell = self.plan.cell.or(usize::try_from(document.cell).ok()).unwrap_or(0);
@@ -227,14 +215,12 @@ impl<'a> Documents<'a> {
         }))
     }
 
-    /// Ends the reading and counts what was read.
-    pub(super) fn close(mut self, counters: &mut Counters) -> Result<(), ExecError> {
-        self.merge.remove_scratch()?;
+    /// Counts what was read.
+    pub(super) fn count(self, counters: &mut Counters) {
         for (cell, count) in self.mixed {
             let name = format!("{}/{cell}", self.plan.stage.unwrap_or(0));
             *counters.mixed.entry(name).or_default() += count;
         }
-        Ok(())
     }
 }
 
@@ -284,7 +270,7 @@ impl PlacesFile {
     /// Takes over places.
     fn add(&mut self, moved: &mut Vec<Place>, shard: &str) {
         for place in moved.drain(..) {
-            self.ids.append_value(place.id.to_string());
+            self.ids.append_value(place.id.hex(&mut [0; 32]));
             self.shards.append_value(shard);
             self.offsets.append_value(place.offset);
             self.lengths.append_value(place.length);

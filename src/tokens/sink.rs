@@ -3,7 +3,7 @@
 use super::TokenBatch;
 use super::cells::{CellField, CellName};
 use super::count::Counter;
-use super::record::{Slices, TokenRecord, key, write_runs};
+use super::record::{Group, Slices, TokenRecord, key, write_runs};
 use super::{is_validation, shuffle_order};
 use crate::document::Batch;
 use crate::exchange::{Cuts, ExchangeWriter};
@@ -29,8 +29,9 @@ pub(crate) struct TokenSink {
     records: u64,
     /// Kept from document to document.
     name: String,
+    /// The cell before, with the groups of its training and validation documents.
+    last: Option<(String, [Group; 2])>,
     runs: Vec<u8>,
-    payload: Vec<u8>,
 }
 
 impl TokenSink {
@@ -53,8 +54,8 @@ impl TokenSink {
             width: tokens.layout.width.bytes(),
             records: 0,
             name: String::new(),
+            last: None,
             runs: Vec::new(),
-            payload: Vec::new(),
         }))
     }
 
@@ -69,17 +70,26 @@ impl TokenSink {
         let id = batch.ids[row];
         let validation = is_validation(id, self.seed, self.validation_fraction);
         CellName::write(&self.fields, source, batch, row, &mut self.name);
-        let group = CellName::group(&self.name, validation);
+        let groups = match &self.last {
+            Some((name, groups)) if *name == self.name => *groups,
+            _ => {
+                let groups =
+                    [false, true].map(|validation| CellName::group(&self.name, validation));
+                self.last = Some((self.name.clone(), groups));
+                groups
+            }
+        };
+        let group = groups[usize::from(validation)];
         let order = shuffle_order(id, self.seed);
         let tokens = encoded.bytes(row);
         self.runs.clear();
         if let Some(mask) = encoded.loss(row) {
             write_runs(mask, &mut self.runs);
         }
-        TokenRecord { id, cell: 0, runs: &self.runs, tokens }.write(&mut self.payload);
+        let record = TokenRecord { id, cell: 0, runs: &self.runs, tokens };
         #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
         let tie = id.0 as u64;
-        self.out.push(key(group, self.slices, order, tie), &self.payload)?;
+        self.out.push_with(key(group, self.slices, order, tie), |out| record.write(out))?;
         let count = (tokens.len() / self.width) as u64;
         self.counter.add(group, &self.name, validation, order, count);
         self.records += 1;

@@ -4,8 +4,8 @@ use super::FastTextError;
 use super::ngrams::{NgramRows, Shape};
 use super::reader::Reader;
 
-const END_OF_LINE: &[u8] = b"</s>";
-const LABEL_PREFIX: &[u8] = b"__label__";
+pub(super) const END_OF_LINE: &[u8] = b"</s>";
+pub(super) const LABEL_PREFIX: &[u8] = b"__label__";
 pub(super) const FNV_OFFSET: u32 = 2_166_136_261;
 const FREE: u32 = u32::MAX;
 
@@ -220,6 +220,11 @@ impl Dictionary {
 /// Space, `\t`, `\n`, `\v`, `\f`, `\r` and NUL part words; no other Unicode space does.
 fn is_space(byte: u8) -> bool {
     byte == b' ' || byte == 0 || (9..=13).contains(&byte)
+}
+
+/// The words of a text, as [`Dictionary::rows`] parts it.
+pub(super) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| is_space(byte)).filter(|word| !word.is_empty())
 }
 
 /// FNV-1a, but for the sign extension of bytes above 127: released models were trained with `signed char`.

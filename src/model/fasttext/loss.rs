@@ -101,6 +101,24 @@ impl Output {
         Ok(Self { kind, norms })
     }
 
+    /// Appends the logarithm of the probability of each label, in order, to `out`.
+    pub(super) fn all(&self, hidden: &[f32], scratch: &mut OutputScratch, out: &mut Vec<f32>) {
+        match &self.kind {
+            Kind::Hierarchical { .. } => {
+                let labels = self.labels();
+                self.best(hidden, labels, 0.0, scratch);
+                out.resize(labels, f32::NAN);
+                for (score, label) in scratch.top.iter() {
+                    out[label as usize] = score;
+                }
+            }
+            Kind::Softmax { .. } | Kind::Sigmoid { .. } => {
+                self.probabilities(hidden, &mut scratch.outputs);
+                out.extend(scratch.outputs.iter().map(|&output| log_probability(output)));
+            }
+        }
+    }
+
     /// Leaves in `scratch.top` the at most `k` best labels with a probability of at least `threshold`.
     pub(super) fn best(
         &self,
@@ -119,11 +137,29 @@ impl Output {
                 };
                 tree.search(log_probability(threshold), right, stack, top);
             }
+            Kind::Softmax { .. } | Kind::Sigmoid { .. } => {
+                self.probabilities(hidden, outputs);
+                keep_best(outputs, threshold, top);
+            }
+        }
+        top.sort();
+    }
+
+    fn labels(&self) -> usize {
+        match &self.kind {
+            Kind::Hierarchical { tree, .. } => tree.labels(),
+            Kind::Softmax { columns } | Kind::Sigmoid { columns, .. } => columns.labels,
+        }
+    }
+
+    /// The probability of each label, of a model without a tree.
+    fn probabilities(&self, hidden: &[f32], outputs: &mut Vec<f32>) {
+        match &self.kind {
+            Kind::Hierarchical { .. } => outputs.clear(),
             Kind::Softmax { columns } => {
                 columns.times(hidden, outputs);
                 self.scale_all(outputs);
                 softmax(outputs);
-                keep_best(outputs, threshold, top);
             }
             Kind::Sigmoid { columns, table } => {
                 columns.times(hidden, outputs);
@@ -131,10 +167,8 @@ impl Output {
                 for output in outputs.iter_mut() {
                     *output = table_sigmoid(table, *output);
                 }
-                keep_best(outputs, threshold, top);
             }
         }
-        top.sort();
     }
 
     fn scaled(&self, dot: f32, row: usize) -> f32 {
@@ -183,7 +217,7 @@ fn keep_best(probabilities: &[f32], threshold: f32, top: &mut TopLabels) {
     }
 }
 
-fn softmax(outputs: &mut [f32]) {
+pub(super) fn softmax(outputs: &mut [f32]) {
     let max = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut total = 0.0;
     for output in outputs.iter_mut() {
@@ -213,7 +247,7 @@ fn sigmoid(x: f32) -> f32 {
 }
 
 /// What C++ predicts with after negative sampling or one-vs-all: the 512 steps are visible in the scores.
-fn table_sigmoid(table: &[f32], x: f32) -> f32 {
+pub(super) fn table_sigmoid(table: &[f32], x: f32) -> f32 {
     if x < -MAX_SIGMOID {
         return 0.0;
     }
@@ -227,7 +261,7 @@ fn table_sigmoid(table: &[f32], x: f32) -> f32 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounding to single precision is meant")]
-fn sigmoid_table() -> Vec<f32> {
+pub(super) fn sigmoid_table() -> Vec<f32> {
     (0..=SIGMOID_STEPS)
         .map(|i| {
             let x = f32::from(i) * 2.0 * MAX_SIGMOID / f32::from(SIGMOID_STEPS) - MAX_SIGMOID;

@@ -13,6 +13,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 mod top;
+pub mod train;
 mod tree;
 
 use dictionary::{Dictionary, Tokens};
@@ -204,5 +205,25 @@ impl FastText {
         self.output.best(&scratch.hidden, k, threshold, &mut scratch.output);
         let found = scratch.output.top.iter().filter(|(score, _)| !score.is_nan());
         out.extend(found.map(|(score, label)| Prediction { label, score: loss::exp(score) }));
+    }
+
+    /// Puts the scores of all labels into `out`, in the order of [`FastText::labels`]: those of
+    /// [`FastText::predict_into`]. False, and `out` empty, where that gives none, or not all.
+    pub fn scores_into(&self, text: &str, scratch: &mut Scratch, out: &mut Vec<f32>) -> bool {
+        out.clear();
+        self.dictionary.rows(text.as_bytes(), &mut scratch.tokens);
+        let rows = &scratch.tokens.rows;
+        if rows.is_empty() {
+            return false;
+        }
+        self.input.mean(rows, &mut scratch.hidden);
+        self.output.all(&scratch.hidden, &mut scratch.output, out);
+        for score in out.iter_mut() {
+            *score = loss::exp(*score);
+        }
+        if out.len() != self.labels().len() || out.iter().any(|score| score.is_nan()) {
+            out.clear();
+        }
+        !out.is_empty()
     }
 }

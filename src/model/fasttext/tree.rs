@@ -45,6 +45,10 @@ impl Tree {
         Some(Self { children, labels })
     }
 
+    pub(super) fn labels(&self) -> usize {
+        self.labels as usize
+    }
+
     /// Walks from the root, left before right, leaving out every branch below `floor` or below the worst of
     /// `k` labels found. `right` gives the probability of a node's right child. An explicit stack, since a
     /// corrupt file can make the tree as deep as it has labels.

@@ -37,9 +37,22 @@ fn pair(first: u32, second: u32) -> u64 {
     u64::from(first) << 32 | u64::from(second)
 }
 
+/// Words of every question, which tell as little where a small benchmark has few of them.
+const COMMON: &str = " a all an and any are as at be been best by can choose correct could did do does each \
+    example false following for from had has have he her his how if in into is it its made many may mean \
+    more most much must name not of on one only or other out she should so some statement statements such \
+    than that the their them then there these they this those to true two type up used was were what when \
+    where which who whom whose why will with would you your ";
+/// Bits that they tell at most, and that any word of less expected bits does.
+const LITTLE: u8 = 7;
+
 /// Bits that a word is expected to tell, by its looks alone: digits and short words are common.
 pub(super) fn guess(word: Option<&str>) -> u8 {
     let word = word.unwrap_or_default();
+    let padded = format!(" {} ", word.to_lowercase());
+    if COMMON.contains(&padded) {
+        return 6;
+    }
     let chars = word.chars().count().max(1);
     match word.chars().next() {
         Some(first) if !first.is_ascii() && chars == 1 => 9,
@@ -90,8 +103,9 @@ impl Frequencies {
 
     /// What a word tells behind the word `before`, in [`BIT`]s.
     pub(super) fn weight(&self, benchmark: u32, before: Option<u32>, word: u32, guess: u8) -> u16 {
+        let little = guess <= LITTLE;
         let guess = 1.0 / f64::from(1_u32 << guess.min(31));
-        let plain = self.together.share(word, guess);
+        let plain = self.together.share(word, guess).max(if little { guess } else { 0.0 });
         let own = if self.each.len() > 1 { &self.each[benchmark as usize] } else { &self.together };
         let mut share = plain.max(own.share(word, guess));
         if let Some(before) = before {

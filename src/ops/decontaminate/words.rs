@@ -279,15 +279,9 @@ impl Words {
         for (offset, character) in text[start..].char_indices() {
             let behind = start + offset + character.len_utf8();
             match fold.of(character) {
-                Folded::Letter(_) => end = behind,
+                // The last letter of several may go on as a word.
+                Folded::Letter(_) | Folded::Several(_) => end = behind,
                 Folded::Skip => {}
-                Folded::Several(number) => {
-                    end = behind;
-                    let letter = |piece: &Folded| matches!(piece, Folded::Letter(_));
-                    if !fold.expansion(number).iter().all(letter) {
-                        break;
-                    }
-                }
                 Folded::Alone(_) if end == start => return behind,
                 Folded::Alone(_) | Folded::Break => break,
             }

@@ -19,6 +19,7 @@ use super::TokenizerError;
 use super::byte_level;
 use super::exact::Exact;
 use super::forms;
+use super::newer;
 use super::splitter::{Splitter, Trailing};
 use super::table::Table;
 
@@ -172,7 +173,9 @@ impl Engine {
         let model = self.inner.get_model();
         spans.clear();
         let pre_tokenizer = self.splitter.own().unwrap_or(self.inner.get_pre_tokenizer());
-        pre_tokenizer.pre_tokenize(text, split, spans).map_err(encode_error)?;
+        let masked = newer::masked(text);
+        let seen = masked.as_deref().unwrap_or(text);
+        pre_tokenizer.pre_tokenize(seen, split, spans).map_err(encode_error)?;
         let start = out.len();
         model.tokenize_spans(text, spans, scratch, out).map_err(encode_error)?;
         let Some(table) = &self.table else { return Ok(()) };
@@ -290,7 +293,7 @@ mod tests {
         let plain = engine(None);
         let texts = [TEXT, "aaaaaaaaaaaaaaaaaa 字漢字 \u{301}\u{301} 12345678 .,.,.,.,\n\n\n  x"];
         // A table in which no token spells anything: each word is encoded by the book.
-        let nothing = engine(Table::new(50257, std::iter::empty()));
+        let nothing = engine(Some(Table::new(50257, std::iter::empty())));
         // And one in which ` is` is something else, so that some words are.
         let tokens: Vec<_> = (0..50257u32)
             .map(|id| {
@@ -299,7 +302,7 @@ mod tests {
             })
             .collect();
         let tokens = tokens.iter().map(|(id, bytes)| (*id, &bytes[..]));
-        let some = engine(Table::new(50257, tokens));
+        let some = engine(Some(Table::new(50257, tokens)));
         assert!(ids(&plain, TEXT).contains(&PipelineToken::from(318)));
         for text in texts {
             assert_eq!(ids(&plain, text), ids(&nothing, text), "{text:?}");

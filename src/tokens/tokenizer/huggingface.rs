@@ -51,7 +51,7 @@ pub(super) fn from_canonical(file: &File, value: &Value) -> Result<Parts, Tokeni
     let splitter = Splitter::new(&inner).map_err(|error| file.unsupported(error.to_string()))?;
     let mut ids = vocabulary;
     let size = ids.values().max().map_or(0, |&id| id + 1);
-    let table = byte_level.then_some(()).and_then(|()| {
+    let table = byte_level.then(|| {
         let tokens: Vec<_> =
             ids.iter().map(|(token, &id)| (id, byte_level::bytes(token))).collect();
         Table::new(size, tokens.iter().map(|(id, bytes)| (*id, &bytes[..])))

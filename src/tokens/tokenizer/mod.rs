@@ -13,6 +13,7 @@ pub(crate) mod files;
 pub mod fit;
 mod forms;
 mod huggingface;
+mod newer;
 mod sentencepiece;
 mod splitter;
 mod table;
@@ -110,6 +111,11 @@ impl Tokenizer {
     #[must_use]
     pub fn token_id(&self, name: &str) -> Option<u32> {
         self.ids.get(name).copied()
+    }
+
+    /// Its tokens, written as its file writes them, and their ids.
+    pub fn tokens(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.ids.iter().map(|(token, id)| (token.as_str(), *id))
     }
 
     /// The id of the token that ends a document: `name`, or the first usual one.

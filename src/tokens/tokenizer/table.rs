@@ -5,74 +5,88 @@
 //! words. (Of 3,000 million random words of seven letters its table of GPT-2's tokens took one,
 //! `ylqngny`, for `atters`.) Ids whose bytes are not the text's show it.
 
-/// What is known of the bytes of each token: by id their number (8 bits) and a hash (24 bits). Four
-/// bytes a token stay in the processor's cache where their text would not; a wrong token passes
-/// where it is as long as the right one and 24 bits agree, on top of the library's 32.
-pub(super) struct Table(Vec<u32>);
+use std::collections::HashMap;
 
-/// Tokens of this many bytes or more are not checked for more than that.
-const LONGEST: usize = 0xff;
+/// The bytes of each token, in a form in which copying one takes a few instructions.
+pub(super) struct Table {
+    /// The first bytes of each token.
+    slots: Vec<[u8; SLOT]>,
+    /// The length of each, or [`LONG`].
+    lengths: Vec<u8>,
+    /// Tokens that do not fit a slot.
+    long: HashMap<u32, Box<[u8]>>,
+}
+
+/// Bytes of a slot. Of GPT-2's tokens 99.9 % fit, of o200k's 98 %.
+const SLOT: usize = 16;
+
+/// In place of the length of a token that does not fit a slot.
+const LONG: u8 = 0xff;
+
+/// Bytes that are put together before they are compared.
+const CHUNK: usize = 1 << 10;
 
 impl Table {
-    /// Of pairs of an id and its bytes; `size` is one more than the greatest id. `None` where a
-    /// token is too long to check.
-    pub(super) fn new<'a>(
-        size: u32,
-        tokens: impl Iterator<Item = (u32, &'a [u8])>,
-    ) -> Option<Self> {
-        let mut table = vec![0; size as usize];
+    /// Of pairs of an id and its bytes; `size` is one more than the greatest id.
+    pub(super) fn new<'a>(size: u32, tokens: impl Iterator<Item = (u32, &'a [u8])>) -> Self {
+        let mut slots = vec![[0; SLOT]; size as usize];
+        let mut lengths = vec![0; size as usize];
+        let mut long = HashMap::new();
         for (id, bytes) in tokens {
-            let length = u8::try_from(bytes.len()).ok().filter(|_| bytes.len() < LONGEST)?;
-            table[id as usize] = hash(bytes) << 8 | u32::from(length);
+            match (slots[id as usize].get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+                (Some(slot), Ok(length)) => {
+                    slot.copy_from_slice(bytes);
+                    lengths[id as usize] = length;
+                }
+                _ => {
+                    lengths[id as usize] = LONG;
+                    long.insert(id, bytes.into());
+                }
+            }
         }
-        Some(Self(table))
+        Self { slots, lengths, long }
     }
 
     /// Whether the bytes of `ids`, one after the other, are `text`.
     pub(super) fn spells(&self, ids: &[u32], text: &[u8]) -> bool {
+        let mut rest = text;
+        let mut chunk = [0; CHUNK + SLOT];
         let mut at = 0;
-        // Differences are gathered, not asked for one by one: they hardly ever come.
-        let mut differs = 0;
+        // A token of no bytes would let a wrong id pass; asked for once, since it hardly ever comes.
+        let mut shortest = u8::MAX;
+        let same = |rest: &mut &[u8], bytes: &[u8]| match rest.strip_prefix(bytes) {
+            Some(behind) => {
+                *rest = behind;
+                true
+            }
+            None => false,
+        };
         for &id in ids {
-            let Some(&entry) = self.0.get(id as usize) else { return false };
-            let length = (entry & 0xff) as usize;
-            let hash = match text.get(at..at + length + 8) {
-                Some(next) => hash_of(next, length),
-                None => match text.get(at..at + length) {
-                    Some(next) => hash(next),
-                    None => return false,
-                },
+            let index = id as usize;
+            let (Some(slot), Some(&length)) = (self.slots.get(index), self.lengths.get(index))
+            else {
+                return false;
             };
-            // A token of no bytes would let a wrong id pass.
-            differs |= (hash ^ entry >> 8) | u32::from(length == 0);
-            at += length;
+            if at >= CHUNK || length == LONG {
+                if !same(&mut rest, &chunk[..at]) {
+                    return false;
+                }
+                at = 0;
+                if length == LONG {
+                    let Some(bytes) = self.long.get(&id) else { return false };
+                    if !same(&mut rest, bytes) {
+                        return false;
+                    }
+                    continue;
+                }
+            }
+            // Always a whole slot: what is too much of it is overwritten by the next.
+            chunk[at..at + SLOT].copy_from_slice(slot);
+            at += usize::from(length);
+            shortest = shortest.min(length);
         }
-        differs == 0 && at == text.len()
+        same(&mut rest, &chunk[..at]) && rest.is_empty() && shortest > 0
     }
-}
-
-/// 24 bits of a token.
-fn hash(bytes: &[u8]) -> u32 {
-    let mut padded = [0; LONGEST + 8];
-    let length = bytes.len().min(LONGEST);
-    padded[..length].copy_from_slice(&bytes[..length]);
-    hash_of(&padded[..length + 8], length)
-}
-
-/// The same of the first `length` bytes of `bytes`, of which there are eight more. Of more than
-/// sixteen the first eight and the last eight count.
-#[inline]
-fn hash_of(bytes: &[u8], length: usize) -> u32 {
-    let eight = |at: usize| match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        Some(chunk) => u64::from_le_bytes(*chunk),
-        None => 0,
-    };
-    let mask = u64::MAX >> (64 - 8 * length.clamp(1, 8));
-    let first = eight(0) & mask;
-    let last = eight(length.saturating_sub(8)) & mask;
-    let mixed = (first ^ last.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    // The high half of a product depends on all of the factor.
-    ((mixed ^ mixed >> 31).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 40) as u32
 }
 
 #[cfg(test)]
@@ -83,7 +97,7 @@ mod tests {
     fn only_the_text_itself_is_spelled() {
         let tokens: [&[u8]; 5] =
             [b"a", b" hello", b"fifteen letters", b"sixteen or more letters", "字".as_bytes()];
-        let table = Table::new(7, (0..).zip(tokens)).unwrap();
+        let table = Table::new(7, (0..).zip(tokens));
         let spells = |ids: &[u32], text: &str| table.spells(ids, text.as_bytes());
         assert!(spells(&[], ""));
         assert!(spells(
@@ -98,5 +112,14 @@ mod tests {
         assert!(!spells(&[5], "a"), "an id without a token");
         assert!(!spells(&[5], "abcdefghijklmnopqrstuvw"), "an id without a token");
         assert!(!spells(&[900], "a"), "an id beyond");
+        let (mut ids, mut text) = (vec![1; 3000], Vec::new());
+        ids[1700] = 3;
+        ids.iter().for_each(|&id| text.extend_from_slice(tokens[id as usize]));
+        assert!(table.spells(&ids, &text), "several chunks");
+        for at in [0, 1699, 1700, 2999] {
+            let mut wrong = ids.clone();
+            wrong[at] = 4;
+            assert!(!table.spells(&wrong, &text), "token {at} of several chunks");
+        }
     }
 }
