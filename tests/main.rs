@@ -12,6 +12,7 @@ mod chat;
 mod clusters;
 mod commands;
 mod corpora;
+mod decontaminate;
 mod dedup;
 mod dedup_quality;
 mod fit_tokenizer;

@@ -16,7 +16,8 @@ pub(super) struct Query {
     run: PathBuf,
     /// The query, such as "SELECT stage, reason, COUNT(*) AS n FROM ledger GROUP BY stage, reason".
     ///
-    /// The table `ledger` has a row for every record; `documents` and `rejected` hold texts.
+    /// The table `ledger` has a row for every record; `documents` and `rejected` hold texts;
+    /// `contamination` has a row for every benchmark item that `decontaminate` found.
     /// Signals are named like in `where`: `word_count` or `gopher-quality.word_count`.
     sql: String,
     /// Rows to show [default: 100 as text, all of them otherwise].

@@ -101,8 +101,9 @@ impl Run {
         match self.format {
             OutputFormat::Text => {
                 print(&format!(
-                    "{}{}{}\n",
+                    "{}{}{}{}\n",
                     summary.funnel(),
+                    summary.contamination(),
                     summary.mixture(),
                     summary.headline()
                 ))?;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::ExecError;
+use super::contamination;
 use super::counters::Counters;
 use super::engine::Engine;
 use super::manifest::{Manifest, Role, committed};
@@ -172,6 +173,7 @@ pub fn run(
             summary.mixture = dataset.stages;
         }
     }
+    summary.contamination = contamination::report(store, plan)?;
     summary.save(store)?;
     recall::publish(store, plan)?;
     // Kept while shards are still to be made from it.
@@ -218,6 +220,7 @@ fn clear_stale(store: &Store, plan: &Plan, fresh: bool) -> Result<(), ExecError>
                 store.delete_below("documents")?;
                 store.delete_below("ledger")?;
                 store.delete_below("rejected")?;
+                store.delete_below(contamination::FOLDER)?;
                 store.delete_below("attributes")?;
                 store.delete_below("tokens")?;
             }

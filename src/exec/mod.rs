@@ -5,6 +5,7 @@
 //! [`manifest`]. [`driver::run`] is the one loop over phases, whatever [`crate::cluster`] runs them.
 
 mod answers;
+pub mod contamination;
 pub mod counters;
 mod documents;
 pub mod driver;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::ExecError;
+use super::contamination::{self, Contamination};
 use super::counters::Counters;
 use crate::plan::{Plan, PlanError, PlanStage};
 use crate::store::Store;
@@ -43,6 +44,9 @@ pub struct Summary {
     /// Sources and languages that a stage took more of than it was told to expect.
     #[serde(default)]
     pub alarms: Vec<Alarm>,
+    /// What of benchmarks was found in the documents, where a stage looked for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contamination: Vec<Contamination>,
     /// What the shards hold, where shards were made.
     pub tokens: Option<TokenSummary>,
     /// Time of this call, in milliseconds (a resumed run counts only its own).
@@ -171,6 +175,7 @@ impl Summary {
             text_bytes: totals.text_bytes,
             stages,
             alarms: alarming,
+            contamination: Vec::new(),
             tokens: tokens.then_some(TokenSummary {
                 train: totals.train_tokens,
                 train_documents: totals.train_documents,
@@ -225,6 +230,12 @@ impl Summary {
             );
         }
         text
+    }
+
+    /// What of benchmarks was found in the documents.
+    #[must_use]
+    pub fn contamination(&self) -> String {
+        contamination::table(&self.contamination)
     }
 
     /// The mixture: what was asked of each cell, and what the shards hold.

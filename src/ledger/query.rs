@@ -28,7 +28,7 @@ use crate::ops::rewrite_sql;
 use crate::read::caught;
 
 /// Tables that a query may name, and the folders they stand for.
-const TABLES: [&str; 3] = ["ledger", "documents", "rejected"];
+const TABLES: [&str; 4] = ["ledger", "documents", "rejected", "contamination"];
 
 /// Words that are never taken for a signal.
 const KEYWORDS: &[&str] = &["AS", "FROM", "LEFT", "RIGHT", "END"];
@@ -47,7 +47,9 @@ pub fn query(run: &Run, sql: &str, limit: Option<u64>) -> Result<DataFrame, Ledg
     let mut context = SQLContext::new();
     let mut known: Vec<String> = Vec::new();
     let mut tables = Vec::new();
-    for name in TABLES {
+    // Its columns have names that signals have, too: it is there for those who ask for it.
+    let asked = |name: &str| name != "contamination" || sql.to_ascii_lowercase().contains(name);
+    for name in TABLES.into_iter().filter(|name| asked(name)) {
         let table = match name {
             "ledger" => Some(run.ledger.clone()),
             other => Table::open(&run.store, other)?,

@@ -16,6 +16,18 @@ const MAX_LINE: u64 = 64 << 10;
 /// When the file cannot be read or is no text, or with what `line` says is wrong.
 pub(crate) fn for_each_line(
     path: &Path,
+    line: impl FnMut(u64, &[u8]) -> Result<(), String>,
+) -> Result<(), AssetError> {
+    for_each_line_up_to(path, MAX_LINE, line)
+}
+
+/// [`for_each_line`] for files whose lines may have up to `longest` bytes.
+///
+/// # Errors
+/// As there.
+pub(crate) fn for_each_line_up_to(
+    path: &Path,
+    longest: u64,
     mut line: impl FnMut(u64, &[u8]) -> Result<(), String>,
 ) -> Result<(), AssetError> {
     let wrong = |reason: String| AssetError::List { path: path.to_owned(), reason };
@@ -39,7 +51,7 @@ pub(crate) fn for_each_line(
     let mut buffer = Vec::new();
     for number in 1.. {
         buffer.clear();
-        let read = (&mut reader).take(MAX_LINE).read_until(b'\n', &mut buffer);
+        let read = (&mut reader).take(longest).read_until(b'\n', &mut buffer);
         if read.map_err(|error| broken(number - 1, error))? == 0 {
             break;
         }
@@ -47,8 +59,8 @@ pub(crate) fn for_each_line(
             let reason = "it is no text: it has NUL bytes; a tar archive has to be unpacked first";
             return Err(wrong(reason.to_owned()));
         }
-        if buffer.len() as u64 == MAX_LINE && buffer.last() != Some(&b'\n') {
-            return Err(wrong(format!("line {number} is longer than {MAX_LINE} bytes")));
+        if buffer.len() as u64 == longest && buffer.last() != Some(&b'\n') {
+            return Err(wrong(format!("line {number} is longer than {longest} bytes")));
         }
         let mut bytes = buffer.as_slice();
         if number == 1 {

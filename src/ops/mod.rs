@@ -10,6 +10,7 @@ mod c4_badwords;
 mod c4_paragraph;
 mod c4_quality;
 mod compression_ratio;
+pub(crate) mod decontaminate;
 mod dialect;
 mod exact_dedup;
 mod exchange;
@@ -32,8 +33,8 @@ mod paragraph_dedup;
 mod perplexity;
 mod phrase;
 mod pii;
-mod quantile;
 mod quality;
+mod quantile;
 mod sample;
 mod set;
 mod settings;
@@ -95,6 +96,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<minhash_dedup::MinhashDedup>(),
     OpEntry::of::<paragraph_dedup::ParagraphDedup>(),
     OpEntry::of::<substring_dedup::SubstringDedup>(),
+    OpEntry::of::<decontaminate::Decontaminate>(),
     OpEntry::of::<perplexity::Perplexity>(),
     OpEntry::of::<torchscript::Torchscript>(),
     OpEntry::of::<quantile::Quantile>(),

@@ -170,6 +170,15 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
         None
     }
 
+    /// Names of the benchmarks that documents are compared with, and how many items each has: for an
+    /// op whose signal `details` holds what was found of them.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    fn benchmarks(&self) -> Result<Vec<(String, u64)>, OpError> {
+        Ok(Vec::new())
+    }
+
     /// Files the op reads (models, lists): `(key, path)`; a key with a list of paths once for each.
     /// Their contents enter the plan's digest in place of the paths.
     fn assets(&self) -> Vec<(&'static str, &Path)> {
@@ -190,6 +199,11 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
 pub trait AnySettings: Send + Sync {
     /// The settings as JSON, every default written out.
     fn to_json(&self) -> serde_json::Value;
+    /// See [`Settings::benchmarks`].
+    ///
+    /// # Errors
+    /// As there.
+    fn benchmarks(&self) -> Result<Vec<(String, u64)>, OpError>;
     /// See [`Settings::assets`].
     fn assets(&self) -> Vec<(&'static str, &Path)>;
     /// See [`Settings::resolve_paths`].
@@ -226,6 +240,10 @@ impl<T: Settings> AnySettings for T {
     fn to_json(&self) -> serde_json::Value {
         // Settings are plain structs of strings, numbers and lists, which always serialise.
         serde_json::to_value(self).unwrap_or_default()
+    }
+
+    fn benchmarks(&self) -> Result<Vec<(String, u64)>, OpError> {
+        Settings::benchmarks(self)
     }
 
     fn assets(&self) -> Vec<(&'static str, &Path)> {
