@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::quantile::Behind;
 use super::{
     BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
 };
@@ -19,11 +20,13 @@ use crate::store::resolved;
 ///
 /// The score is the model's probability of `label`: of a model by `tamis fit-classifier` calibrated
 /// as the file beside it says, of any other fastText model (`.bin`, `.ftz`) that of the C++ tool.
-/// Two ways to keep, of which one or none may be given (none only computes the score):
+/// Three ways to keep, of which one or none may be given (none only computes the score):
 ///
 /// * `keep = ">= 0.018"`: a threshold. With [DCLM](https://arxiv.org/abs/2406.11794)'s
 ///   `openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin`, `label = "hq"` and
 ///   `preprocess = "dclm"` this is DCLM-Baseline's filter.
+/// * `keep_top = 0.1`: the best tenth of the corpus, exactly. That is a second stage, `quantile`, of the
+///   name `<stage>-quantile`, in which all documents meet.
 /// * `pareto_alpha = 9`: keep where `np.random.pareto(9) > 1 - score`, so that good documents mostly
 ///   stay and some of the others do, as [GPT-3](https://arxiv.org/abs/2005.14165)'s appendix A has
 ///   it. The draw is keyed by the document's id and the pipeline's `seed`.
@@ -43,6 +46,9 @@ pub(super) struct Quality {
     /// Which scores to keep: `">= 0.018"` or `"> 0.5"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<String>,
+    /// The share of documents with the best scores that is kept, above 0 and up to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_top: Option<f64>,
     /// Keep by chance, the more likely the better the score; GPT-3's is 9. A smaller one keeps more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pareto_alpha: Option<f64>,
@@ -69,6 +75,12 @@ enum Rule {
 impl Quality {
     fn rule(&self) -> Result<Rule, OpError> {
         let setting = |key, reason: String| Err(OpError::Setting { key, reason });
+        if self.keep_top.is_some() && (self.keep.is_some() || self.pareto_alpha.is_some()) {
+            return setting(
+                "keep_top",
+                "`keep` or `pareto_alpha` decides already; give one of them".to_owned(),
+            );
+        }
         match (&self.keep, self.pareto_alpha) {
             (None, None) => Ok(Rule::All),
             (Some(_), Some(_)) => {
@@ -146,6 +158,10 @@ impl Settings for Quality {
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {
         Some(decide(self.rule().ok()?, signals.number("score"), signals.number("draw")))
+    }
+
+    fn behind(&self, stage: &str) -> Option<(&'static str, serde_json::Value)> {
+        Behind { stage, signal: "score", keep_top: self.keep_top, ..Behind::default() }.stage()
     }
 
     fn build(&self, context: &BuildContext<'_>) -> Result<Op, OpError> {
@@ -289,6 +305,7 @@ mod tests {
         assert!(message("keep = \"< 3\"").contains("such as \">= 0.018\""));
         assert!(message("keep = \">= 18\"").contains("no threshold"));
         assert!(message("keep = \">= 0.1\"\npareto_alpha = 9.0").contains("one of the two"));
+        assert!(message("keep_top = 0.1\npareto_alpha = 9.0").contains("one of them"));
         assert!(message("pareto_alpha = 0.0").contains("not above 0"));
         assert!(message("label = \"hg\"").contains("did you mean `hq`?"));
         assert!(message("preprocess = \"dclm\"").contains("says another"));
