@@ -268,6 +268,8 @@ impl Words {
 pub(super) struct Window {
     bytes: [u8; 96],
     length: usize,
+    /// Whether a digit ended it.
+    digit_behind: bool,
 }
 
 impl Window {
@@ -276,7 +278,7 @@ impl Window {
         let length = piece.len().min(bytes.len());
         bytes[..length].copy_from_slice(&piece[..length]);
         bytes[..length].make_ascii_lowercase();
-        Self { bytes, length }
+        Self { bytes, length, digit_behind: false }
     }
 
     /// The piece before `at`.
@@ -304,7 +306,9 @@ impl Window {
         let end = text.len().min(at + BEHIND);
         let piece = &text[at..end];
         let stop = piece.iter().position(|byte| stops(*byte) || *byte == b'\n');
-        Self::of(&piece[..stop.unwrap_or(piece.len())])
+        let mut window = Self::of(&piece[..stop.unwrap_or(piece.len())]);
+        window.digit_behind = stop.is_some_and(|at| piece[at].is_ascii_digit());
+        window
     }
 
     /// Whether one of the words stands in it.
@@ -343,8 +347,11 @@ impl Window {
         let Some(start) = window.iter().position(|byte| !b" \t([-,/".contains(byte)) else {
             return false;
         };
-        let word = window[start..].split(|byte| !byte.is_ascii_alphabetic()).next();
-        word.is_some_and(|word| words.iter().any(|known| known.as_bytes() == word))
+        let length = window[start..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let (word, rest) = window[start..].split_at(length);
+        // `, phone 415…` stands before the next number.
+        let next = self.digit_behind && rest.iter().all(|byte| b" :.-".contains(byte));
+        !next && words.iter().any(|known| known.as_bytes() == word)
     }
 }
 

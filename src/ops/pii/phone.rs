@@ -118,14 +118,18 @@ impl Phones {
             }
         }
         // With a trunk prefix, in groups, and nothing behind: `030 901820`, `01.84.17.61.18`.
-        if groups.len() < 2 || next.is_some() || number.is_date() || !number.first {
+        if groups.len() < 2 || number.is_date() || !number.first {
+            return false;
+        }
+        // Behind a space another number may follow, unless the spaces of this one go on there.
+        if next.is_some() && groups.iter().any(|group| group.gap == Gap::Space) {
             return false;
         }
         // `02110-1301` is a postal code, `03549-02811` a star; bytes of a file stand in pairs too.
         let tail = digits.get(lengths[0]);
         let pairs = lengths.iter().all(|length| *length == 2);
         let other = match lengths[..] {
-            [5, 4] if gap == Some(Gap::Hyphen) => true,
+            _ if number.is_postal_code() => true,
             [_, _] if !bracket => tail == Some(&0),
             _ => pairs && lengths.len() != 5,
         };
@@ -151,7 +155,8 @@ impl Phones {
     fn named(&self, number: &Number) -> bool {
         let Number { bytes, groups, digits, start, .. } = *number;
         let single = groups.iter().filter(|group| group.length == 1).count();
-        if digits.len() > 13 || single > 1 || number.is_date() || number.is_joined() {
+        let other = number.is_date() || number.is_postal_code();
+        if digits.len() > 13 || single > 1 || other || number.is_joined() {
             return false;
         }
         let dots = groups.iter().filter(|group| group.gap == Gap::Dot).count();
@@ -201,7 +206,11 @@ impl Number<'_> {
         let digits = match self.digits {
             digits if self.plus => digits,
             [0, 0, rest @ ..]
-                if self.first && self.groups.len() > 1 && self.groups[0].length >= 2 =>
+                if self.first
+                    && self.groups.len() > 1
+                    && self.groups[0].length >= 2
+                    // Bytes of a file stand in pairs.
+                    && self.groups.iter().any(|group| group.length != 2) =>
             {
                 rest
             }
@@ -243,6 +252,14 @@ impl Number<'_> {
                 year(a) && b.length <= 2 && c.length <= 2
                     || a.length <= 2 && b.length <= 2 && year(c)
             }
+            _ => false,
+        }
+    }
+
+    /// `94129-0244`, of the United States.
+    fn is_postal_code(&self) -> bool {
+        match self.groups {
+            [a, b] => (a.length, b.length, b.gap) == (5, 4, Gap::Hyphen),
             _ => false,
         }
     }

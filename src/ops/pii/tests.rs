@@ -123,6 +123,8 @@ fn telephone_numbers() {
         ("0049 30 901820", "0049 30 901820"),
         ("Rufen Sie 030 901820 an", "030 901820"),
         ("le 01.84.17.61.18 ?", "01.84.17.61.18"),
+        ("彭玲 021-36070335 1370", "021-36070335"),
+        ("■ＴＥＬ：０１２０－９１１－８５７", "０１２０－９１１－８５７"),
         ("Phone: 467 3395", "467 3395"),
         ("电话13812345678请", "13812345678"),
         ("打13722348520吧", "13722348520"),
@@ -142,6 +144,7 @@ fn telephone_numbers() {
         "0-306-40615-2",
         "ISSN 0028-0836",
         "MA 02110-1301 USA",
+        "CA 94129-0244, phone",
         "3.14159265358979",
         "110bcd25-a55d-453a-8046-1297901ea002",
         "$1,234,567",
@@ -164,9 +167,9 @@ fn telephone_numbers() {
     ] {
         none(text);
     }
-    none("06 1234 5678");
-    let italy = trial("pii", "phone_regions = [\"IT\"]", "06 1234 5678");
-    assert_eq!(spans(&italy), "phone@0+12");
+    is(Kind::Phone, "06 1234 5678", "06 1234 5678");
+    let elsewhere = trial("pii", "phone_regions = [\"US\"]", "06 1234 5678");
+    assert_eq!(elsewhere.text, None);
 }
 
 #[test]
@@ -208,7 +211,7 @@ fn cards_and_accounts() {
     is(Kind::UsSsn, "SSN: 078-05-1120.", "078-05-1120");
     is(Kind::UsSsn, "social security 078 05 1120", "078 05 1120");
     for text in [
-        "078 05 1120",
+        "178 05 1120",
         "000-12-3456",
         "666-12-3456",
         "912-12-3456",
@@ -224,9 +227,9 @@ fn cards_and_accounts() {
 #[test]
 fn coins_and_keys() {
     for address in [
-        "1BvBMSEYstWetqTFn5Au4m4GFG7xJaNVN2",
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
         "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy",
-        "bc1qar0srr7xfkvy5l643lydnw9re59gtzzwf5mdq",
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
         "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
         "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
         "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8",
@@ -234,8 +237,8 @@ fn coins_and_keys() {
         is(Kind::Crypto, &format!("to {address}!"), address);
     }
     for text in [
-        "1BvBMSEYstWetqTFn5Au4m4GFG7xJaNVN3",
-        "bc1qar0srr7xfkvy5l643lydnw9re59gtzzwf5mdr",
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb",
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
         "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD",
         "0x0000000000000000000000000000000000000001",
         "da39a3ee5e6b4b0d3255bfef95601890afd80709",
@@ -323,7 +326,7 @@ fn surrogates() {
     assert!(digits.len() == 16 && super::card::luhn(&digits), "{card}");
     let iban = surrogate("GB82WEST12345698765432");
     assert!(iban.starts_with("ZZ") && super::iban::check(iban.as_bytes()), "{iban}");
-    let coin = surrogate("1BvBMSEYstWetqTFn5Au4m4GFG7xJaNVN2");
+    let coin = surrogate("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa");
     assert!(coin.starts_with("tb1q") && super::crypto::is_bech32(coin.as_bytes()), "{coin}");
 }
 
@@ -413,7 +416,7 @@ fn piece() -> impl Strategy<Value = String> {
         "48.90.248.226",
         "2a00:1450:4001::200e",
         "078-05-1120",
-        "1BvBMSEYstWetqTFn5Au4m4GFG7xJaNVN2",
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
         "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
         "AKIAZ5FJ3XQWERTYUIOP",
         "api_key = \"k3Jd92mfKs83jfLs92mdQ\"",
