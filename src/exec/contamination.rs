@@ -177,7 +177,7 @@ struct Rows {
     texts: [StringBuilder; 4 + REPEATED.len()],
     score: Float64Builder,
     places: [UInt64Builder; 2],
-    rows: usize,
+    held: usize,
 }
 
 impl Rows {
@@ -202,7 +202,7 @@ impl Rows {
             texts: std::array::from_fn(|_| StringBuilder::new()),
             score: Float64Builder::new(),
             places: [UInt64Builder::new(), UInt64Builder::new()],
-            rows: 0,
+            held: 0,
         })
     }
 
@@ -212,7 +212,7 @@ impl Rows {
         Detail(benchmark, item, start, end, score, parts): &Detail,
         repeated: [Option<&str>; REPEATED.len()],
     ) -> Result<(), ExecError> {
-        let own = [stage, benchmark, item, parts].map(|text| Some(text));
+        let own = [stage, benchmark, item, parts].map(Some);
         for (column, value) in self.texts.iter_mut().zip(own.into_iter().chain(repeated)) {
             column.append_option(value);
         }
@@ -220,8 +220,8 @@ impl Rows {
         for (column, place) in self.places.iter_mut().zip([start, end]) {
             column.append_value(*place);
         }
-        self.rows += 1;
-        if self.rows == CHUNK { self.chunk() } else { Ok(()) }
+        self.held += 1;
+        if self.held == CHUNK { self.chunk() } else { Ok(()) }
     }
 
     fn chunk(&mut self) -> Result<(), ExecError> {
@@ -232,12 +232,12 @@ impl Rows {
         columns.extend(texts);
         self.file.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
         self.file.end_group()?;
-        self.rows = 0;
+        self.held = 0;
         Ok(())
     }
 
     fn finish(mut self) -> Result<(), ExecError> {
-        if self.rows > 0 {
+        if self.held > 0 {
             self.chunk()?;
         }
         self.file.finish().map(|_| ())

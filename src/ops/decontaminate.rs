@@ -348,8 +348,9 @@ impl Decontaminate {
         }
         let mut sorted: Vec<&String> = self.names.iter().collect();
         sorted.sort_unstable();
-        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            let reason = format!("two files are called `{}`; give each a name of its own", pair[0]);
+        let twice = sorted.windows(2).find(|pair| pair[0] == pair[1]).and_then(|pair| pair.first());
+        if let Some(name) = twice {
+            let reason = format!("two files are called `{name}`; give each a name of its own");
             return setting("names", reason);
         }
         check_ratio("min_score", self.least())?;

@@ -187,9 +187,9 @@ impl Choices {
         let text = plain(value);
         let by_label = self.labels.iter().position(|label| *label == text);
         let by_number = || text.parse().ok().filter(|number: &usize| *number < self.texts.len());
-        let by_letter = || match text.as_bytes() {
-            [letter @ b'A'..=b'Z'] => Some(usize::from(letter - b'A')),
-            _ => None,
+        let by_letter = || {
+            let letter = text.chars().next().filter(|_| text.len() == 1)?;
+            letter.is_ascii_uppercase().then(|| usize::from(text.as_bytes()[0] - b'A'))
         };
         let number = by_label.or_else(by_number).or_else(by_letter);
         match number.and_then(|number| self.texts.get(number)) {
@@ -205,12 +205,11 @@ fn without_annotations(text: &str) -> String {
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once("<<") {
         left.push_str(before);
-        match behind.split_once(">>") {
-            Some((_, behind)) => rest = behind,
-            None => {
-                left.push_str("<<");
-                rest = behind;
-            }
+        if let Some((_, behind)) = behind.split_once(">>") {
+            rest = behind;
+        } else {
+            left.push_str("<<");
+            rest = behind;
         }
     }
     left.push_str(rest);

@@ -48,13 +48,13 @@ impl Finder {
     /// The index of `items`.
     pub(super) fn new(items: Items) -> Self {
         let mut common: Counts<u64> = Counts::default();
-        for item in &items.items {
+        for item in &items.all {
             for run in items.words(item).windows(RUN) {
                 *common.entry(run_hash(run)).or_default() += 1;
             }
         }
         let mut runs = Vec::new();
-        for (number, item) in (0..).zip(&items.items) {
+        for (number, item) in (0..).zip(&items.all) {
             choose(&items, item, &common, |at, hash| {
                 runs.push((hash, Posting { item: number, at: narrow(at) }));
             });
@@ -78,7 +78,7 @@ impl Finder {
         stretches.sort_unstable_by_key(|(item, stretch)| (*item, stretch.from, stretch.to));
         let mut rest = stretches.iter().peekable();
         while let Some((number, first)) = rest.next() {
-            let item = &self.items.items[*number as usize];
+            let item = &self.items.all[*number as usize];
             let apart = if item.range(Part::Passage).is_empty() { APART } else { PASSAGE_APART };
             let mut whole = *first;
             while let Some((_, next)) =
@@ -104,7 +104,7 @@ impl Finder {
                 if at < *behind as usize {
                     continue;
                 }
-                let item = &self.items.items[posting.item as usize];
+                let item = &self.items.all[posting.item as usize];
                 let sides = (item, self.items.words(item), self.items.weights(item));
                 let stretch = align(&words.hashes, at, sides, posting.at as usize);
                 *behind = narrow(stretch.to);
@@ -119,9 +119,9 @@ impl Finder {
     /// What was found of an item, where it is enough.
     fn judge(&self, text: &str, words: &Words, number: u32, whole: Aligned) -> Option<Match> {
         let mut whole = whole;
-        let item = &self.items.items[number as usize];
+        let item = &self.items.all[number as usize];
         let question = Part::Question as usize;
-        let asked = item.weights[question].min(ENOUGH).max(1);
+        let asked = item.weights[question].clamp(1, ENOUGH);
         if whole.found[question] * 4 < asked {
             return None;
         }

@@ -67,7 +67,8 @@ impl Item {
 pub(super) struct Items {
     /// Names of the benchmarks.
     names: Vec<String>,
-    pub(super) items: Vec<Item>,
+    /// The items, benchmark by benchmark.
+    pub(super) all: Vec<Item>,
     words: Vec<u32>,
     weights: Vec<u16>,
 }
@@ -121,7 +122,7 @@ impl Items {
                     *end = narrow(all.words.len()) - first;
                 }
                 let weights = [0; PARTS];
-                all.items.push(Item { benchmark: number, id: item.id, first, ends, weights });
+                all.all.push(Item { benchmark: number, id: item.id, first, ends, weights });
             }
         }
         all.weigh(&guesses);
@@ -130,11 +131,11 @@ impl Items {
 
     fn weigh(&mut self, guesses: &[u8]) {
         let mut frequencies = weights::Frequencies::new(self.names.len());
-        for item in &self.items {
+        for item in &self.all {
             frequencies.add(item.benchmark, self.words(item));
         }
         let mut weights = Vec::with_capacity(self.words.len());
-        for item in &mut self.items {
+        for item in &mut self.all {
             let first = item.first as usize;
             let words = &self.words[first..first + item.len()];
             for (at, word) in words.iter().enumerate() {
@@ -154,12 +155,12 @@ impl Items {
 
     /// The name of the benchmark of an item.
     pub(super) fn benchmark(&self, item: u32) -> &str {
-        &self.names[self.items[item as usize].benchmark as usize]
+        &self.names[self.all[item as usize].benchmark as usize]
     }
 
     /// The id of an item.
     pub(super) fn id(&self, item: u32) -> &str {
-        &self.items[item as usize].id
+        &self.all[item as usize].id
     }
 
     /// The words of an item.

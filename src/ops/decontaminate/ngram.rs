@@ -39,14 +39,14 @@ impl Ngrams {
     pub(super) fn new(items: Items, sizes: RangeInclusive<usize>, most: u64) -> Self {
         let sizes: Vec<usize> = (0..items.benchmarks())
             .map(|number| {
-                let own = items.items.iter().filter(|item| item.benchmark == number);
+                let own = items.all.iter().filter(|item| item.benchmark == number);
                 size(&own.collect::<Vec<_>>(), &sizes)
             })
             .collect();
         let shortest = sizes.iter().copied().min().unwrap_or(1);
         let mut counts: Counts<u64> = Counts::default();
         let mut own = Vec::new();
-        for item in &items.items {
+        for item in &items.all {
             let runs = items.words(item).windows(sizes[item.benchmark as usize]);
             own.extend(runs.map(run_hash));
             // An item that repeats itself is one item.
@@ -57,7 +57,7 @@ impl Ngrams {
             }
         }
         let mut runs = Vec::new();
-        for (number, item) in (0..).zip(&items.items) {
+        for (number, item) in (0..).zip(&items.all) {
             let words = items.words(item);
             for (at, run) in words.windows(sizes[item.benchmark as usize]).enumerate() {
                 let count = counts.get(&run_hash(run)).copied().unwrap_or(0);
@@ -82,7 +82,7 @@ impl Ngrams {
         runs.clear();
         self.seeds.scan(&words.hashes, |at, postings| {
             for posting in postings {
-                let item = &self.items.items[posting.item as usize];
+                let item = &self.items.all[posting.item as usize];
                 let size = self.sizes[item.benchmark as usize];
                 let run = words.hashes.get(at..at + size);
                 let place = posting.at as usize;
@@ -97,7 +97,7 @@ impl Ngrams {
         for joined in runs.chunk_by(|a, b| a.0 == b.0 && b.1 <= a.2) {
             let (number, from, _) = joined[0];
             let to = joined[joined.len() - 1].2;
-            let item = &self.items.items[number as usize];
+            let item = &self.items.all[number as usize];
             let all = item.len() + 1 - self.sizes[item.benchmark as usize];
             #[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^52")]
             let score = (joined.len() as f64 / all as f64).min(1.0);

@@ -64,9 +64,7 @@ fn filter_bits(hash: u64) -> u64 {
 #[inline]
 fn place(hash: u64, count: usize) -> usize {
     // The product of two numbers of 32 bits; less than `count` when shifted back.
-    #[expect(clippy::cast_possible_truncation, reason = "see the line above")]
-    let place = ((hash >> 32) * count as u64 >> 32) as usize;
-    place
+    (((hash >> 32) * count as u64) >> 32) as usize
 }
 
 #[inline]

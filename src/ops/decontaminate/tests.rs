@@ -1,11 +1,13 @@
 //! Items written for these tests, alone and among those of the samples.
 
+#![expect(clippy::float_cmp, reason = "scores are rounded, counts are whole")]
+
 use super::*;
 use crate::document::SignalValue;
 use crate::ops::testing::{Trial, refused, trial};
 
 /// A benchmark of our own beside the samples.
-const OWN: &str = r##"{"id": "ferry", "question": "The ferry to Hollow Island carries twelve bicycles and thirty passengers on each crossing. If it crosses five times on Saturday, how many passengers does it carry that day?", "answer": "It carries 30 * 5 = <<30*5=150>>150 passengers.\n#### 150"}
+const OWN: &str = r#"{"id": "ferry", "question": "The ferry to Hollow Island carries twelve bicycles and thirty passengers on each crossing. If it crosses five times on Saturday, how many passengers does it carry that day?", "answer": "It carries 30 * 5 = <<30*5=150>>150 passengers.\n150"}
 {"id": "glacier", "question": "What is the longest glacier in Norway?", "answer": "Lomsegga"}
 {"id": "rare", "question": "Which tendon crosses the navicular groove beneath sustentaculum tali?"}
 {"id": "generic", "question": "Which of these is true?", "choices": ["Basalt cools slowly underground", "Gabbro has visible crystals", "Pumice sinks in fresh water", "Slate forms from marble"], "answer": 1}
@@ -13,7 +15,7 @@ const OWN: &str = r##"{"id": "ferry", "question": "The ferry to Hollow Island ca
 {"id": "zh", "question": "小明的果园里有三百二十棵梨树和一百五十棵桃树，每棵梨树每年结果四十公斤，请问梨树一年一共结果多少公斤？", "answer": "12800"}
 {"id": "ja", "question": "東京から京都まで新幹線で二時間十五分かかるとき、午前九時に出発した列車は何時に着きますか。", "answer": "十一時十五分"}
 {"id": "code", "prompt": "def braid_lanterns(lanterns, ribbons):\n    \"\"\"Interleave lanterns with ribbons; leftovers of the longer list are dropped.\n    >>> braid_lanterns([1, 2], ['x'])\n    [1, 'x']\n    \"\"\"\n", "canonical_solution": "    woven = []\n    for lantern, ribbon in zip(lanterns, ribbons):\n        woven += [lantern, ribbon]\n    return woven\n"}
-"##;
+"#;
 
 const FERRY: &str = "The ferry to Hollow Island carries twelve bicycles and thirty passengers on each crossing. If it crosses five times on Saturday, how many passengers does it carry that day?";
 
@@ -285,7 +287,7 @@ fn matches_are_cut_out_with_what_is_around_them() {
     assert!(!left.contains("ferry") && left.contains("\n\n") && left.len() < 380, "{left}");
     assert_eq!(cut("min_piece = 200", &document).reason(), "contaminated-nothing-left");
     // A document that falls into many pieces goes.
-    let many = vec![document.as_str(); 4].join("\n");
+    let many = [document.as_str(); 4].join("\n");
     assert_eq!(cut("window = 10\nmin_piece = 10", &many).reason(), "");
     let few = "window = 10\nmin_piece = 10\nmax_pieces = 4";
     assert_eq!(cut(few, &many).reason(), "contaminated-in-many-places");

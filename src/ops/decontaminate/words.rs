@@ -52,10 +52,10 @@ fn classify(block: &[u8; BLOCK]) -> (u64, u64) {
         let bytes = u64::from_le_bytes(*chunk);
         let beyond = bytes & HIGHS;
         let low = bytes & !HIGHS;
-        let lower = low | ONES * 0x20;
+        let lower = low | (ONES * 0x20);
         let letter = at_least(lower, b'a') & !at_least(lower, b'z' + 1) & at_least(low, b'A');
         let digit = at_least(low, b'0') & !at_least(low, b'9' + 1);
-        let equal = |byte: u8| !((low ^ ONES * u64::from(byte)) + ONES * 127) & HIGHS;
+        let equal = |byte: u8| !((low ^ (ONES * u64::from(byte))) + ONES * 127) & HIGHS;
         letters |= gather((letter | digit) & !beyond) << (8 * index);
         special |= gather(beyond | equal(b'\'') | equal(b'\\')) << (8 * index);
     }
@@ -141,7 +141,7 @@ impl Letters {
 fn ascii_hash(bytes: &[u8], start: usize, length: usize) -> u32 {
     if let (Some(chunk), true) = (bytes[start..].first_chunk::<8>(), length <= 8) {
         // The bit for lower case is set in digits, too.
-        let chunk = (u64::from_le_bytes(*chunk) | ONES * 0x20) & u64::MAX >> (64 - 8 * length);
+        let chunk = (u64::from_le_bytes(*chunk) | (ONES * 0x20)) & u64::MAX >> (64 - 8 * length);
         return short_hash(0, chunk, length as u64);
     }
     let mut letters = Letters::default();
