@@ -116,7 +116,7 @@ impl FitClassifier {
             counts,
         };
         facts(&about, &texts, &mut fitted);
-        self.write(&out, &about, &texts, &fitted)?;
+        Self::write(&out, &about, &texts, &fitted)?;
         match self.format {
             OutputFormat::Json => print(&show::json(&fitted.report)?),
             OutputFormat::Text => print(&text(&about, &texts, &fitted, &self.out)),
@@ -124,7 +124,6 @@ impl FitClassifier {
     }
 
     fn write(
-        &self,
         out: &Store,
         about: &About<'_>,
         texts: &[Labelled],

@@ -349,7 +349,7 @@ fn source(
         !own
     });
     // A key that neither knows is looked for in both lists.
-    for (key, _) in rest.iter() {
+    for (key, _) in &rest {
         let near = nearest(key.get_ref(), Labels::NAMES).filter(|near| {
             strsim::jaro_winkler(near, key.get_ref()) > 0.9 && *near != key.get_ref().as_ref()
         });

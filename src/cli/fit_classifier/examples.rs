@@ -213,7 +213,7 @@ impl Reading<'_> {
 
     fn failed(&self, error: ReadError) -> anyhow::Error {
         match error {
-            ReadError::Store(StoreError::NotFound { .. }) | ReadError::Store(_) => error.into(),
+            ReadError::Store(StoreError::NotFound { .. } | _) => error.into(),
             error => anyhow::Error::new(error).context(format!("source `{}`", self.source)),
         }
     }

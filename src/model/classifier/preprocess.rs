@@ -82,15 +82,25 @@ fn kind(c: char) -> Kind {
         _ if c.is_whitespace() => Kind::Space,
         // Latin-1's signs, but for the letters ª, µ and º among them; × and ÷.
         '\u{a1}'..='\u{bf}' if !c.is_alphabetic() => Kind::Alone,
-        '\u{d7}' | '\u{f7}' => Kind::Alone,
         // Marks that join or order letters belong to their word.
         '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => Kind::Word,
-        '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' => Kind::Alone,
-        // Punctuation and symbols, then the letters and signs of East Asia except Hangul.
-        '\u{2000}'..='\u{2bff}' | '\u{2e00}'..='\u{312f}' | '\u{31a0}'..='\u{a4cf}' => Kind::Alone,
-        '\u{f900}'..='\u{faff}' | '\u{fe10}'..='\u{fe1f}' | '\u{fe30}'..='\u{fe6f}' => Kind::Alone,
-        '\u{ff01}'..='\u{ff9f}' | '\u{ffe0}'..='\u{ffef}' => Kind::Alone,
-        '\u{1f000}'..='\u{1faff}' | '\u{20000}'..='\u{3ffff}' => Kind::Alone,
+        // × and ÷, scripts without spaces, then punctuation and symbols, and the letters and signs of
+        // East Asia except Hangul.
+        '\u{d7}'
+        | '\u{f7}'
+        | '\u{0e00}'..='\u{0eff}'
+        | '\u{1000}'..='\u{109f}'
+        | '\u{1780}'..='\u{17ff}'
+        | '\u{2000}'..='\u{2bff}'
+        | '\u{2e00}'..='\u{312f}'
+        | '\u{31a0}'..='\u{a4cf}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe10}'..='\u{fe1f}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff01}'..='\u{ff9f}'
+        | '\u{ffe0}'..='\u{ffef}'
+        | '\u{1f000}'..='\u{1faff}'
+        | '\u{20000}'..='\u{3ffff}' => Kind::Alone,
         _ => Kind::Word,
     }
 }

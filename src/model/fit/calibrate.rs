@@ -151,7 +151,7 @@ fn isotonic(scores: &[f64], truths: &[bool]) -> Calibration {
     let mut blocks: Vec<(f64, f64, f64, usize)> = Vec::new();
     for (score, value) in pairs {
         match blocks.last_mut() {
-            Some(block) if block.1 == score => {
+            Some(block) if block.1.total_cmp(&score).is_eq() => {
                 block.2 += value;
                 block.3 += 1;
             }

@@ -24,6 +24,7 @@ pub struct About<'a> {
 
 /// The card.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "it reads like the card")]
 pub fn card(about: &About<'_>, texts: &[Labelled], fitted: &Fitted) -> String {
     let mut card = format!("# {}\n\n", about.name);
     let report = &fitted.report;

@@ -34,7 +34,7 @@ impl Ranked {
         pairs.sort_by(|left, right| right.0.total_cmp(&left.0));
         let mut steps: Vec<(f64, u64, u64)> = Vec::new();
         for (score, holds) in pairs {
-            if steps.last().is_none_or(|step| step.0 != score) {
+            if steps.last().is_none_or(|step| step.0.total_cmp(&score).is_ne()) {
                 steps.push((score, 0, 0));
             }
             if let Some(step) = steps.last_mut() {
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(found.len(), 2);
         close(found[0].found, 0.5);
         close(found[0].given, 0.025);
-        close(calibration_error(&found), (0.475 + 0.025) / 2.0);
+        close(calibration_error(&found), f64::midpoint(0.475, 0.025));
         assert!(!Ranked::new(&[0.5], &[true]).has_both());
     }
 }

@@ -164,7 +164,7 @@ pub fn fit(
     let chosen = &tuned.trials[tuned.best];
     let trained = train(labels, &examples, &chosen.settings)?;
     let words = trained.words();
-    let (model, quantised) = written(trained, settings.max_bytes)?;
+    let (model, quantised) = written(&trained, settings.max_bytes)?;
     tell(format!("written: {} bytes", model.len()));
 
     let loaded = FastText::from_bytes(&model)?;
@@ -216,7 +216,7 @@ pub fn fit(
 }
 
 /// The model's file, within its size.
-fn written(trained: Trained, max_bytes: Option<usize>) -> Result<(Vec<u8>, bool), TrainError> {
+fn written(trained: &Trained, max_bytes: Option<usize>) -> Result<(Vec<u8>, bool), TrainError> {
     let Some(max_bytes) = max_bytes else { return Ok((trained.to_bytes(), false)) };
     match trained.clone().into_quantised(max_bytes)? {
         Some(quantised) => Ok((quantised, true)),

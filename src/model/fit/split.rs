@@ -88,7 +88,7 @@ pub fn split(
         }
     }
     let mut counts = Counts::default();
-    let mut seen: BTreeSet<(u128, Vec<u32>, u128)> = BTreeSet::new();
+    let mut met: BTreeSet<(u128, Vec<u32>, u128)> = BTreeSet::new();
     let mut labels: BTreeMap<u128, (Vec<u32>, bool)> = BTreeMap::new();
     let mut kept = Vec::with_capacity(texts.len());
     // Texts that say where they go come first, so that of copies they are the one that stays.
@@ -118,7 +118,7 @@ pub fn split(
             }
             (None, None) => drawn(),
         };
-        if !seen.insert((text.group, text.labels.clone(), own)) {
+        if !met.insert((text.group, text.labels.clone(), own)) {
             counts.copies += 1;
             continue;
         }
@@ -193,13 +193,13 @@ mod tests {
     fn what_is_given_to_test_with_is_not_trained_on() {
         let texts = vec![
             (text("Seen before.", &[0]), None),
-            (text("seen before", &[0]), Some(Part::Test)),
+            (text("met before", &[0]), Some(Part::Test)),
             (text("other", &[1]), Some(Part::Train)),
         ];
         let (kept, counts) = split(texts, SHARES, 1);
         assert_eq!((kept.len(), counts.straddling), (2, 1));
         let part = |words: &str| kept.iter().find(|text| text.text == words).unwrap().part;
-        assert_eq!(part("seen before"), Part::Test);
+        assert_eq!(part("met before"), Part::Test);
         assert_eq!(part("other"), Part::Train);
         assert_ne!(Labelled::group_of("!?"), Labelled::group_of("..."));
     }

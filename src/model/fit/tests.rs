@@ -11,9 +11,11 @@ fn texts(seed: u64) -> (Vec<Labelled>, Counts) {
             let label = n % 2;
             let drawn: Vec<&str> = (0..6u64)
                 .map(|at| {
-                    let bits = xxhash_rust::xxh3::xxh3_64_with_seed(&n.to_le_bytes(), at) as usize;
+                    let bits = usize::from(
+                        xxhash_rust::xxh3::xxh3_64_with_seed(&n.to_le_bytes(), at).to_le_bytes()[0],
+                    );
                     // One word of four is of the other kind.
-                    words[(label as usize + usize::from(bits % 4 == 0)) % 2][bits / 8 % 6]
+                    words[(label as usize + usize::from(bits.is_multiple_of(4))) % 2][bits / 8 % 6]
                 })
                 .collect();
             let text = drawn.join(" ");

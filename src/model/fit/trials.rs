@@ -1,5 +1,7 @@
 //! The search for hyper-parameters: a number of trials, never a number of seconds.
 
+use std::fmt::Write;
+
 use rayon::prelude::*;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -147,7 +149,6 @@ fn value(
 }
 
 /// The mean over the labels, whose scores stand in the order `order`.
-#[expect(clippy::cast_precision_loss, reason = "labels are few")]
 pub(super) fn macro_average(
     labels: &[String],
     order: &[String],
@@ -261,10 +262,11 @@ fn shown(settings: &TrainSettings) -> String {
          word_ngrams = {word_ngrams}, min_count = {min_count}"
     );
     if settings.max_chars > 0 {
-        text.push_str(&format!(", chars = [{}, {}]", settings.min_chars, settings.max_chars));
+        // Writing to a string cannot fail.
+        let _ = write!(text, ", chars = [{}, {}]", settings.min_chars, settings.max_chars);
     }
     if settings.word_ngrams > 1 || settings.max_chars > 0 {
-        text.push_str(&format!(", buckets = {}", settings.buckets));
+        let _ = write!(text, ", buckets = {}", settings.buckets);
     }
     text
 }

@@ -33,15 +33,14 @@ impl Table {
         let mut lengths = vec![0; size as usize];
         let mut long = HashMap::new();
         for (id, bytes) in tokens {
-            match (slots[id as usize].get_mut(..bytes.len()), u8::try_from(bytes.len())) {
-                (Some(slot), Ok(length)) => {
-                    slot.copy_from_slice(bytes);
-                    lengths[id as usize] = length;
-                }
-                _ => {
-                    lengths[id as usize] = LONG;
-                    long.insert(id, bytes.into());
-                }
+            if let (Some(slot), Ok(length)) =
+                (slots[id as usize].get_mut(..bytes.len()), u8::try_from(bytes.len()))
+            {
+                slot.copy_from_slice(bytes);
+                lengths[id as usize] = length;
+            } else {
+                lengths[id as usize] = LONG;
+                long.insert(id, bytes.into());
             }
         }
         Self { slots, lengths, long }
@@ -114,7 +113,9 @@ mod tests {
         assert!(!spells(&[900], "a"), "an id beyond");
         let (mut ids, mut text) = (vec![1; 3000], Vec::new());
         ids[1700] = 3;
-        ids.iter().for_each(|&id| text.extend_from_slice(tokens[id as usize]));
+        for &id in &ids {
+            text.extend_from_slice(tokens[id as usize]);
+        }
         assert!(table.spells(&ids, &text), "several chunks");
         for at in [0, 1699, 1700, 2999] {
             let mut wrong = ids.clone();

@@ -40,7 +40,9 @@ impl Coded {
         let mut directions = values.to_vec();
         for (row, &norm) in directions.chunks_exact_mut(dimension).zip(&norms) {
             if norm != 0.0 {
-                row.iter_mut().for_each(|value| *value /= norm);
+                for value in row.iter_mut() {
+                    *value /= norm;
+                }
             }
         }
         let quantiser = Quantiser::fit(&directions, dimension, width);
@@ -150,7 +152,9 @@ fn cluster(points: &[f32], width: usize, draw: &mut Minstd) -> Vec<f32> {
         #[expect(clippy::cast_precision_loss, reason = "at most 65,536 points")]
         for (sums, &members) in centroids.chunks_exact_mut(width).zip(&members) {
             if members > 0 {
-                sums.iter_mut().for_each(|sum| *sum /= members as f32);
+                for sum in sums.iter_mut() {
+                    *sum /= members as f32;
+                }
             }
         }
         fill_empty(&mut centroids, &mut members, width);
@@ -198,7 +202,8 @@ impl Table {
             }
         }
         let least = distances.iter().copied().fold(f32::INFINITY, f32::min);
-        let nearest = distances.iter().position(|&distance| distance == least).unwrap_or(0);
+        let nearest =
+            distances.iter().position(|distance| distance.total_cmp(&least).is_eq()).unwrap_or(0);
         u8::try_from(nearest).unwrap_or(0)
     }
 }
