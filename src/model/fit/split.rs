@@ -193,13 +193,13 @@ mod tests {
     fn what_is_given_to_test_with_is_not_trained_on() {
         let texts = vec![
             (text("Seen before.", &[0]), None),
-            (text("met before", &[0]), Some(Part::Test)),
+            (text("seen before", &[0]), Some(Part::Test)),
             (text("other", &[1]), Some(Part::Train)),
         ];
         let (kept, counts) = split(texts, SHARES, 1);
         assert_eq!((kept.len(), counts.straddling), (2, 1));
         let part = |words: &str| kept.iter().find(|text| text.text == words).unwrap().part;
-        assert_eq!(part("met before"), Part::Test);
+        assert_eq!(part("seen before"), Part::Test);
         assert_eq!(part("other"), Part::Train);
         assert_ne!(Labelled::group_of("!?"), Labelled::group_of("..."));
     }
