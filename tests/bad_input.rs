@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Lab, fail, ledger, sample, succeed};
+use crate::support::{Lab, fail, ledger, root, sample, succeed};
 
 fn pipeline(lab: &Lab, path: &str, more: &str) -> String {
     lab.write(
@@ -312,15 +312,24 @@ fn odd_texts_pass_through_every_op() {
         "sample" => "fraction = 0.5\n",
         "url-filter" => "words = [\"words.txt\"]\n",
         "where" => "sql = \"length.chars > 3\"\n",
+        "quantile" => "value = \"length.chars\"\n",
+        "perplexity" => "model = \"kenlm-en.bin\"\n",
+        "decontaminate" => "benchmarks = [\"items.jsonl\"]\n",
         "set" => "columns = { twice = \"length.chars * 2\" }\n",
         _ => "",
     };
     lab.write("words.txt", "casino\n");
+    lab.write(
+        "items.jsonl",
+        "{\"question\": \"Which of the two words is it?\", \"answer\": \"word\"}\n",
+    );
+    let model = root().join("data-samples/models/kenlm-en.bin");
+    lab.write("kenlm-en.bin", std::fs::read(model).unwrap());
     let annotate = ["length"].into_iter().chain(
         tamis::ops::OPS
             .iter()
             .map(|op| op.name)
-            .filter(|name| !["length", "join", "exact-dedup"].contains(name)),
+            .filter(|name| !["length", "join", "exact-dedup", "torchscript"].contains(name)),
     );
     let stages: Vec<String> = annotate
         .map(|op| format!("[[stage]]\nop = \"{op}\"\naction = \"annotate\"\n{}", settings(op)))

@@ -33,7 +33,10 @@ fn every_recipe_does_what_its_tests_say() {
         let path = entry.unwrap().path();
         let is_recipe = path.extension().is_some_and(|extension| extension == "toml")
             && path.file_stem().is_some_and(|name| {
-                !["quickstart", "dedup", "chat", "mixture"].iter().any(|other| name == *other)
+                // Those with fewer tests than a published recipe has.
+                let others =
+                    ["quickstart", "dedup", "chat", "mixture", "gpt3", "ccnet", "safe-web"];
+                !others.iter().any(|other| name == *other)
             });
         if is_recipe {
             let said = succeed(&["test", path.to_str().unwrap()]);

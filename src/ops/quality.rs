@@ -307,7 +307,7 @@ mod tests {
         assert!(message("keep = \">= 0.1\"\npareto_alpha = 9.0").contains("one of the two"));
         assert!(message("keep_top = 0.1\npareto_alpha = 9.0").contains("one of them"));
         assert!(message("pareto_alpha = 0.0").contains("not above 0"));
-        assert!(message("label = \"hg\"").contains("did you mean `hq`?"));
+        assert!(message("label = \"good\"").contains("hq"));
         assert!(message("preprocess = \"dclm\"").contains("says another"));
     }
 }
