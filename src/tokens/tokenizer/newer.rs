@@ -7,8 +7,6 @@
 
 use std::ops::RangeInclusive;
 
-use memchr::memmem;
-
 /// Letters, marks and numbers of [Unicode 17](https://www.unicode.org/versions/Unicode17.0.0/); its
 /// new symbols are to a grammar what unassigned characters are.
 const NEW: &[RangeInclusive<char>] = &[
@@ -41,21 +39,11 @@ const NEW: &[RangeInclusive<char>] = &[
     '\u{323b0}'..='\u{33479}',
 ];
 
-/// How those of three bytes begin.
-const BEGIN: [&[u8]; 5] =
-    [b"\xe0\xa2\x8f", b"\xe0\xb1\x9c", b"\xe0\xb3\x9c", b"\xe1\xab", b"\xea\x9f"];
-
-/// The first byte of all of four bytes.
-const FOUR: u8 = 0xf0;
-
 /// The text with characters for private use, of as many bytes, in place of new ones; `None` where
 /// there are none.
 pub(super) fn masked(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    // Almost all texts end here.
-    let may = memchr::memchr(FOUR, bytes).is_some()
-        || (!text.is_ascii() && BEGIN.iter().any(|begin| memmem::find(bytes, begin).is_some()));
-    if !may || !text.chars().any(is_new) {
+    // Almost all texts end at the first of these.
+    if !may_hold(text.as_bytes()) || !text.chars().any(is_new) {
         return None;
     }
     let mask = |character| match character {
@@ -66,9 +54,28 @@ pub(super) fn masked(text: &str) -> Option<String> {
     Some(text.chars().map(mask).collect())
 }
 
+/// Whether two bytes follow each other as in a character of [`NEW`]; without a branch, so that it
+/// compiles to vector instructions: every text passes here.
+fn may_hold(bytes: &[u8]) -> bool {
+    let mut found = 0;
+    for (&a, &b) in bytes.iter().zip(bytes.get(1..).unwrap_or_default()) {
+        let indic = u8::from(b == 0xa2) | u8::from(b == 0xb1) | u8::from(b == 0xb3);
+        found |= u8::from(a == 0xe0) & indic
+            | u8::from(a == 0xe1) & u8::from(b == 0xab)
+            | u8::from(a == 0xea) & u8::from(b == 0x9f)
+            // All of four bytes.
+            | u8::from(a == 0xf0);
+    }
+    found != 0
+}
+
 fn is_new(character: char) -> bool {
+    // What texts are made of for the most part is told without a search.
+    if character < '\u{88f}' || ('\u{a7f2}'..'\u{10940}').contains(&character) {
+        return false;
+    }
     let at = NEW.partition_point(|range| *range.end() < character);
-    character >= '\u{88f}' && NEW.get(at).is_some_and(|range| range.contains(&character))
+    NEW.get(at).is_some_and(|range| range.contains(&character))
 }
 
 #[cfg(test)]
