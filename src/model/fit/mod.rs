@@ -22,7 +22,7 @@ pub use self::plot::plot;
 pub use self::split::{Counts, Labelled, Part, Shares, split};
 pub use self::trials::{Fixed, Metric, Trial};
 use super::classifier::{Calibration, FORMAT, LabelFacts, Preprocess, Sidecar};
-use super::fasttext::train::{Example, TrainError, TrainLoss, Trained, train};
+use super::fasttext::train::{Example, TrainError, TrainLoss, Trained};
 use super::fasttext::{FastText, FastTextError, Scratch};
 
 /// Thresholds of the table.
@@ -161,10 +161,8 @@ pub fn fit(
     let examples: Vec<Example<'_>> = to_train.iter().map(|text| text.example()).collect();
 
     let tuned = trials::search(labels, &examples, &to_choose, settings, tell)?;
-    let chosen = &tuned.trials[tuned.best];
-    let trained = train(labels, &examples, &chosen.settings)?;
-    let words = trained.words();
-    let (model, quantised) = written(&trained, settings.max_bytes)?;
+    let words = tuned.model.words();
+    let (model, quantised) = written(&tuned.model, settings.max_bytes)?;
     tell(format!("written: {} bytes", model.len()));
 
     let loaded = FastText::from_bytes(&model)?;
@@ -173,12 +171,9 @@ pub fn fit(
     let mut reports = Vec::new();
     for (index, name) in loaded.labels().iter().enumerate() {
         let Some(number) = labels.iter().position(|label| label == name) else { continue };
-        let column = |scores: &[Vec<f64>]| -> Vec<f64> {
-            scores.iter().map(|scores| scores[index]).collect()
-        };
         let set = LabelSets {
-            choose: (column(&choose_scores), truths(&to_choose, number)),
-            test: (column(&test_scores), truths(&to_test, number)),
+            choose: (column(&choose_scores, index), truths(&to_choose, number)),
+            test: (column(&test_scores, index), truths(&to_test, number)),
         };
         let (report, calibration) = set.judge(name, settings);
         let threshold = Some(report.threshold);
@@ -248,6 +243,11 @@ fn scores(model: &FastText, texts: &[&Labelled]) -> Vec<Vec<f64>> {
         }
     };
     texts.par_iter().map_init(Default::default, score).collect()
+}
+
+/// The scores of one label.
+fn column(scores: &[Vec<f64>], label: usize) -> Vec<f64> {
+    scores.iter().map(|scores| scores[label]).collect()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "labels are few")]

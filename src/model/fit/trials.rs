@@ -7,9 +7,9 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::measures::{Ranked, log_loss};
-use super::{FitError, FitSettings, Labelled, scores, truths};
+use super::{FitError, FitSettings, Labelled, column, scores, truths};
 use crate::model::fasttext::FastText;
-use crate::model::fasttext::train::{Example, TrainError, TrainSettings, train};
+use crate::model::fasttext::train::{Example, TrainError, TrainSettings, Trained, train};
 
 /// Trials of a round, which know of the rounds before: fixed, so that the search does not depend on
 /// the number of threads.
@@ -64,7 +64,12 @@ pub struct Trial {
 pub(super) struct Tuned {
     pub(super) trials: Vec<Trial>,
     pub(super) best: usize,
+    /// What the best trial trained.
+    pub(super) model: Trained,
 }
+
+/// What a trial comes to: its figure and what it trained.
+type Outcome = Result<(f64, Trained), TrainError>;
 
 /// Tries settings: the usual ones first, then drawn ones, from the second half on near the best.
 pub(super) fn search(
@@ -76,14 +81,14 @@ pub(super) fn search(
 ) -> Result<Tuned, FitError> {
     let mut trials: Vec<Trial> = Vec::new();
     let mut best = 0;
-    let mut last_error = None;
+    let (mut model, mut last_error) = (None, None);
     let wanted = settings.trials.max(1);
     while trials.len() < wanted as usize {
         #[expect(clippy::cast_possible_truncation, reason = "trials are few")]
         let first = trials.len() as u32;
         let center = trials.get(best).map(|trial: &Trial| trial.settings.clone());
         let round: Vec<u32> = (first..wanted.min(first + ROUND)).collect();
-        let found: Vec<(TrainSettings, Result<f64, TrainError>)> = round
+        let found: Vec<(TrainSettings, Outcome)> = round
             .par_iter()
             .map(|&number| {
                 let near = center.as_ref().filter(|_| number * 2 >= wanted);
@@ -94,11 +99,11 @@ pub(super) fn search(
             .collect();
         for (tried, value) in found {
             let shown = shown(&tried);
-            let value = match value {
-                Ok(value) => Some(value),
+            let (value, trained) = match value {
+                Ok((value, trained)) => (Some(value), Some(trained)),
                 Err(error @ TrainError::Diverged(_)) => {
                     last_error = Some(error);
-                    None
+                    (None, None)
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -106,14 +111,16 @@ pub(super) fn search(
             tell(format!("trial {}/{wanted}: {figure} with {shown}", trials.len() + 1));
             trials.push(Trial { settings: tried, shown, value });
             let last = trials.len() - 1;
-            if trials[last].value > trials[best].value {
-                best = last;
+            if last == 0 || trials[last].value > trials[best].value {
+                (best, model) = (last, trained);
             }
         }
     }
-    match (trials[best].value, last_error) {
+    match (model, last_error) {
+        (Some(model), _) => Ok(Tuned { trials, best, model }),
         (None, Some(error)) => Err(error.into()),
-        _ => Ok(Tuned { trials, best }),
+        // There is a trial, which trained a model or failed.
+        (None, None) => Err(FitError::EmptyPart("train")),
     }
 }
 
@@ -123,16 +130,16 @@ fn value(
     to_choose: &[&Labelled],
     tried: &TrainSettings,
     metric: Metric,
-) -> Result<f64, TrainError> {
-    let bytes = train(labels, examples, tried)?.to_bytes();
+) -> Outcome {
+    let trained = train(labels, examples, tried)?;
     // What was just written has every field where it belongs.
-    let model = FastText::from_bytes(&bytes)
+    let model = FastText::from_bytes(&trained.to_bytes())
         .map_err(|error| TrainError::Settings(format!("the model does not load: {error}")))?;
     let found = scores(&model, to_choose);
     let average = |figure: fn(&Ranked) -> f64| {
         macro_average(labels, model.labels(), &found, to_choose, figure)
     };
-    Ok(match metric {
+    let value = match metric {
         Metric::RocAuc => average(Ranked::roc_auc),
         Metric::AveragePrecision => average(Ranked::average_precision),
         Metric::F1 => average(|ranked| ranked.f1(0.5)),
@@ -140,12 +147,12 @@ fn value(
             let mut sum = 0.0;
             for (index, name) in model.labels().iter().enumerate() {
                 let number = labels.iter().position(|label| label == name).unwrap_or(0);
-                let column: Vec<f64> = found.iter().map(|scores| scores[index]).collect();
-                sum -= log_loss(&column, &truths(to_choose, number));
+                sum -= log_loss(&column(&found, index), &truths(to_choose, number));
             }
             sum
         }
-    })
+    };
+    Ok((value, trained))
 }
 
 /// The mean over the labels, whose scores stand in the order `order`.
@@ -159,8 +166,7 @@ pub(super) fn macro_average(
     let (mut sum, mut number) = (0.0, 0);
     for (index, name) in order.iter().enumerate() {
         let Some(label) = labels.iter().position(|label| label == name) else { continue };
-        let column: Vec<f64> = scores.iter().map(|scores| scores[index]).collect();
-        let ranked = Ranked::new(&column, &truths(texts, label));
+        let ranked = Ranked::new(&column(scores, index), &truths(texts, label));
         if ranked.has_both() {
             sum += figure(&ranked);
             number += 1;
