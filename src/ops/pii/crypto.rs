@@ -1,8 +1,8 @@
 //! Addresses of cryptocurrencies, by their checksums.
 
 use sha2::{Digest, Sha256};
+use sha3::Keccak256;
 
-use super::keccak::keccak256;
 use super::kind::{Kind, Span};
 
 const BASE58: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
@@ -59,7 +59,7 @@ fn is_ethereum(hex: &[u8]) -> bool {
     if !(upper && lower) {
         return true;
     }
-    let hash = keccak256(&hex.to_ascii_lowercase());
+    let hash = Keccak256::digest(hex.to_ascii_lowercase());
     hex.iter().enumerate().all(|(index, byte)| {
         let nibble = hash[index / 2] >> (4 * (1 - index % 2)) & 15;
         !byte.is_ascii_alphabetic() || byte.is_ascii_uppercase() == (nibble >= 8)

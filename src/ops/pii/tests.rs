@@ -37,6 +37,21 @@ fn replaced(toml: &str, text: &str) -> String {
     trial("pii", toml, text).text.unwrap_or_else(|| text.to_owned())
 }
 
+/// Ethereum's Keccak-256 is not SHA-3, of which the padding is another.
+#[test]
+fn known_hashes() {
+    use sha3::{Digest, Keccak256};
+    let hex = |bytes: &[u8]| {
+        Keccak256::digest(bytes)
+            .iter()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    };
+    let empty = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470";
+    assert_eq!(hex(b""), empty);
+    let abc = "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45";
+    assert_eq!(hex(b"abc"), abc);
+}
+
 #[test]
 fn mail_addresses() {
     for address in
