@@ -38,6 +38,7 @@ mod quantile;
 mod sample;
 mod set;
 mod settings;
+mod spread;
 mod stop_words;
 mod substring_dedup;
 mod symbol_ratio;

@@ -1,12 +1,13 @@
 //! The items of the benchmarks, as words with weights.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::ops::Range;
 
 use super::narrow;
 use super::weights;
 use super::words::{Labels, Words};
+use crate::ops::spread::Spread;
 
 /// The parts of an item, in the order of its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,33 +74,8 @@ pub(super) struct Items {
     weights: Vec<u16>,
 }
 
-/// Spreads keys that are hashes already.
-#[derive(Debug, Default)]
-pub(super) struct Ready(u64);
-
-impl Hasher for Ready {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0.rotate_left(8) ^ u64::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let product = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = product ^ product >> 32;
-    }
-}
-
 /// A map whose order reaches no result.
-pub(super) type Counts<K> = HashMap<K, u32, BuildHasherDefault<Ready>>;
+pub(super) type Counts<K> = HashMap<K, u32, BuildHasherDefault<Spread>>;
 
 impl Items {
     /// Splits and weighs the items of benchmarks.

@@ -1,12 +1,13 @@
 //! The anchors of one component: documents that others may be like.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 use super::Minhash;
 use super::jaccard::alike;
 use super::verify::Candidate;
 use crate::exchange::ExchangeError;
+use crate::ops::spread::Spread;
 use crate::ops::{Figures, MeetTask, OpError};
 use crate::store::Store;
 
@@ -61,35 +62,6 @@ pub(super) enum Found {
     },
     /// None.
     None,
-}
-
-/// Spreads what is hashed already.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.write_u64(u64::from(value));
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(26) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-        self.write_u64(value as u64);
-    }
 }
 
 impl Anchors {
