@@ -145,10 +145,8 @@ impl FitTokenizer {
         })?;
         let mut files = Vec::new();
         for file in &found.files {
-            let format = match Format::of_name(&file.path) {
-                Some(format) => Some(format),
-                None => Format::of_content(&found.store, file)?,
-            };
+            let named = Format::of_name(&file.path);
+            let format = Format::or_of_content(named, &found.store, file)?;
             let format = format.ok_or_else(|| {
                 Usage(format!(
                     "the format of `{}` can be told neither from its name nor from its content",

@@ -9,8 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::bytes::ByteSize;
-use super::overrides::retain;
-use super::parse::{list, read, single, spans};
+use super::parse::{list, read, single, spans, take_keys};
 use super::source::Source;
 use super::stage::Located;
 use super::{ConfigError, ConfigErrors, SourceText};
@@ -340,14 +339,7 @@ fn source(
     let spans = spans(&table);
     let span = table.span();
     let mut rest = table.into_inner();
-    let mut keys = DeTable::new();
-    retain(&mut rest, |key, value| {
-        let own = Labels::NAMES.contains(&key.get_ref().as_ref());
-        if own {
-            keys.insert(key.clone(), value.clone());
-        }
-        !own
-    });
+    let keys = take_keys(&mut rest, Labels::NAMES);
     // A key that neither knows is looked for in both lists.
     for (key, _) in &rest {
         let near = nearest(key.get_ref(), Labels::NAMES).filter(|near| {

@@ -264,19 +264,25 @@ pub(super) fn spans(table: &Spanned<DeTable<'_>>) -> Spans {
     }
 }
 
+/// Takes the keys with these names out of a table.
+pub(super) fn take_keys<'a>(table: &mut DeTable<'a>, names: &[&str]) -> DeTable<'a> {
+    let mut taken = DeTable::new();
+    retain(table, |key, value| {
+        let wanted = names.contains(&key.get_ref().as_ref());
+        if wanted {
+            taken.insert(key.clone(), value.clone());
+        }
+        !wanted
+    });
+    taken
+}
+
 /// Reads one `[[stage]]`: the keys every stage has, then the op's settings.
 fn stage(table: Spanned<DeTable<'_>>, base: &Path, errors: &mut Vec<ConfigError>) -> Option<Stage> {
     let spans = spans(&table);
     let span = table.span();
     let mut settings = table.into_inner();
-    let mut keys = DeTable::new();
-    retain(&mut settings, |key, value| {
-        let general = StageKeys::NAMES.contains(&key.get_ref().as_ref());
-        if general {
-            keys.insert(key.clone(), value.clone());
-        }
-        !general
-    });
+    let keys = take_keys(&mut settings, StageKeys::NAMES);
     let keys: StageKeys = read(Spanned::new(span.clone(), keys), "", errors)?;
     let Some(op) = ops::find(&keys.op) else {
         let names: Vec<&str> = OPS.iter().map(|entry| entry.name).collect();
@@ -326,12 +332,20 @@ fn stages_of(
 ) -> impl Iterator<Item = Option<Stage>> + use<> {
     let stage = stage(table, base, errors);
     let behind = stage.as_ref().and_then(|stage| {
-        let (op, settings) = stage.settings.behind(&stage.name)?;
-        let op = ops::find(op)?;
+        let (name, settings) = stage.settings.behind(&stage.name)?;
+        let read = ops::find(name).map(|op| (op, (op.from_json)(settings)));
+        let Some((op, Ok(settings))) = read else {
+            // Left out, it would let pass what it should drop.
+            let message =
+                format!("op `{}`: `{name}` behind it has no such settings", stage.op.name);
+            let error = ConfigError::new(message, stage.spans.table.clone());
+            errors.push(error.help("this is a bug of tamis"));
+            return None;
+        };
         Some(Stage {
             name: format!("{}-{}", stage.name, op.name),
             op,
-            settings: (op.from_json)(settings).ok()?,
+            settings,
             only: stage.only.clone(),
             when: stage.when.clone(),
             action: stage.action,

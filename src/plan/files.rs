@@ -41,11 +41,8 @@ pub(super) fn of_source(
                 }
             }
         }
-        let mut format = source.format_of(&file.path);
-        if format.is_none() {
-            format = Format::of_content(&found.store, file)?;
-        }
-        let Some(format) = format else {
+        let named = source.format_of(&file.path);
+        let Some(format) = Format::or_of_content(named, &found.store, file)? else {
             let message = format!(
                 "the format of `{}` can be told neither from its name nor from its content",
                 file.path

@@ -54,6 +54,18 @@ impl Format {
         }
     }
 
+    /// `named` where it is known, else what the file's content tells.
+    ///
+    /// # Errors
+    /// As [`Format::of_content`].
+    pub fn or_of_content(
+        named: Option<Self>,
+        store: &Store,
+        file: &Entry,
+    ) -> Result<Option<Self>, ReadError> {
+        if named.is_some() { Ok(named) } else { Self::of_content(store, file) }
+    }
+
     /// The format that the first bytes of a file's content tell.
     ///
     /// # Errors

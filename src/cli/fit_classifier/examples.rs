@@ -118,10 +118,8 @@ fn of_source(source: &LabelledSource, config: &Classifier, base: &Path) -> anyho
     let fields = source.fields(&columns);
     let mut planner = SplitPlanner::new(&found.store, 0, PIECE_BYTES, None);
     for file in &found.files {
-        let format = match source.format_of(&file.path) {
-            Some(format) => Some(format),
-            None => Format::of_content(&found.store, file)?,
-        };
+        let named = source.format_of(&file.path);
+        let format = Format::or_of_content(named, &found.store, file)?;
         let format = format.ok_or_else(|| {
             Usage(format!(
                 "the format of `{}` can be told neither from its name nor from its content; give \
