@@ -9,16 +9,18 @@ use std::collections::HashMap;
 
 /// The bytes of each token, in a form in which copying one takes a few instructions.
 pub(super) struct Table {
-    /// The first bytes of each token.
+    /// The first bytes of each token, and behind them its length, or [`LONG`]: together, since
+    /// fetching from a table larger than the nearest cache is most of the work.
     slots: Vec<[u8; SLOT]>,
-    /// The length of each, or [`LONG`].
-    lengths: Vec<u8>,
     /// Tokens that do not fit a slot.
     long: HashMap<u32, Box<[u8]>>,
 }
 
-/// Bytes of a slot. Of GPT-2's tokens 99.9 % fit, of o200k's 98 %.
+/// Bytes of a slot, its length's among them. Of GPT-2's tokens 99.9 % fit, of o200k's 97 %.
 const SLOT: usize = 16;
+
+/// Where the length stands.
+const LENGTH: usize = SLOT - 1;
 
 /// In place of the length of a token that does not fit a slot.
 const LONG: u8 = 0xff;
@@ -30,20 +32,21 @@ impl Table {
     /// Of pairs of an id and its bytes; `size` is one more than the greatest id.
     pub(super) fn new<'a>(size: u32, tokens: impl Iterator<Item = (u32, &'a [u8])>) -> Self {
         let mut slots = vec![[0; SLOT]; size as usize];
-        let mut lengths = vec![0; size as usize];
         let mut long = HashMap::new();
         for (id, bytes) in tokens {
-            if let (Some(slot), Ok(length)) =
-                (slots[id as usize].get_mut(..bytes.len()), u8::try_from(bytes.len()))
-            {
-                slot.copy_from_slice(bytes);
-                lengths[id as usize] = length;
-            } else {
-                lengths[id as usize] = LONG;
-                long.insert(id, bytes.into());
+            let slot = &mut slots[id as usize];
+            match u8::try_from(bytes.len()) {
+                Ok(length) if bytes.len() <= LENGTH => {
+                    slot[..bytes.len()].copy_from_slice(bytes);
+                    slot[LENGTH] = length;
+                }
+                _ => {
+                    slot[LENGTH] = LONG;
+                    long.insert(id, bytes.into());
+                }
             }
         }
-        Self { slots, lengths, long }
+        Self { slots, long }
     }
 
     /// Whether the bytes of `ids`, one after the other, are `text`.
@@ -61,11 +64,8 @@ impl Table {
             None => false,
         };
         for &id in ids {
-            let index = id as usize;
-            let (Some(slot), Some(&length)) = (self.slots.get(index), self.lengths.get(index))
-            else {
-                return false;
-            };
+            let Some(slot) = self.slots.get(id as usize) else { return false };
+            let length = slot[LENGTH];
             if at >= CHUNK || length == LONG {
                 if !same(&mut rest, &chunk[..at]) {
                     return false;
@@ -79,7 +79,7 @@ impl Table {
                     continue;
                 }
             }
-            // Always a whole slot: what is too much of it is overwritten by the next.
+            // Always a whole slot: what is too much of it, the length too, is overwritten by the next.
             chunk[at..at + SLOT].copy_from_slice(slot);
             at += usize::from(length);
             shortest = shortest.min(length);
