@@ -15,6 +15,7 @@ mod corpora;
 mod decontaminate;
 mod dedup;
 mod dedup_quality;
+mod fit_classifier;
 mod fit_tokenizer;
 mod index;
 mod joins;

@@ -70,11 +70,7 @@ impl Matrix {
             }
             Self::Dense(dense) => {
                 out.resize(dense.dimension, 0.0);
-                for &row in rows {
-                    for (sum, value) in out.iter_mut().zip(dense.row(row)) {
-                        *sum += value;
-                    }
-                }
+                dense.add_rows(rows, out);
             }
             Self::Coded(coded) => {
                 out.resize(coded.dimension, 0.0);
@@ -115,6 +111,24 @@ impl Dense {
     pub(super) fn row(&self, row: u32) -> &[f32] {
         let start = self.pad + row as usize * self.dimension;
         &self.padded[start..start + self.dimension]
+    }
+
+    /// Adds rows to `sums`, one after the other. Four are on their way from memory at a time, since
+    /// waiting for them is most of the work.
+    fn add_rows(&self, rows: &[u32], sums: &mut [f32]) {
+        let (fours, rest) = rows.as_chunks::<4>();
+        for &four in fours {
+            let [first, second, third, fourth] = four.map(|row| self.row(row));
+            let next = second.iter().zip(third).zip(fourth);
+            for ((sum, a), ((b, c), d)) in sums.iter_mut().zip(first).zip(next) {
+                *sum = *sum + a + b + c + d;
+            }
+        }
+        for &row in rest {
+            for (sum, value) in sums.iter_mut().zip(self.row(row)) {
+                *sum += value;
+            }
+        }
     }
 
     /// The sum of rows of `WIDTH` floats, held in registers.

@@ -162,3 +162,47 @@ fn words_that_scoring_passes_over_are_not_learnt() {
     assert_eq!(vocabulary.label_rows(), [1, 0]);
     assert_eq!(vocabulary.labels[0].text, b"__label__bad");
 }
+
+/// The fastText tool (PyPI fasttext-wheel 0.9.2) read these very bytes and scored so.
+#[test]
+fn the_cpp_library_reads_what_is_written_and_scores_alike() {
+    let lines: Vec<(String, Vec<u32>)> = (0..90)
+        .map(|line| (TOPICS[line % 3].1.to_owned(), vec![u32::try_from(line % 3).unwrap()]))
+        .collect();
+    let settings = TrainSettings {
+        learning_rate: 0.5,
+        dimension: 8,
+        epochs: 20,
+        word_ngrams: 2,
+        buckets: 1000,
+        min_chars: 2,
+        max_chars: 3,
+        ..TrainSettings::default()
+    };
+    let model = train(&labels(), &examples(&lines), &settings).unwrap();
+    let dense = model.to_bytes();
+    let coded = model.into_quantised(1_000_000).unwrap().unwrap();
+    let hash = |bytes: &[u8]| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(bytes));
+    assert_eq!(hash(&dense), "1815e2d68366e55d");
+    assert_eq!(hash(&coded), "634e0e28db4588d6");
+    let texts = ["the ship in the harbour", "add water to the naïve roses", ""];
+    let of_dense = [
+        [0.649_989_7, 0.070_665_9, 0.279_374_4],
+        [0.150_859, 0.184_724, 0.664_446_9],
+        [0.476_919_2, 0.430_294_6, 0.092_816_2],
+    ];
+    let of_coded = [
+        [0.650_088_5, 0.070_826_9, 0.279_114_6],
+        [0.149_555_2, 0.186_519_6, 0.663_955_2],
+        [0.470_919_1, 0.434_301_2, 0.094_809_8],
+    ];
+    for (bytes, expected) in [(dense, of_dense), (coded, of_coded)] {
+        for (text, expected) in texts.into_iter().zip(expected) {
+            for (label, score) in scores(&bytes, text) {
+                let number = labels().iter().position(|known| *known == label).unwrap();
+                let off: f32 = score - expected[number];
+                assert!(off.abs() < 1e-6, "{text:?} {label}: {score}");
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Scores texts for `peers/score.py`.
+//!
+//! ```text
+//! score MODEL N       frames from stdin; scores all N times, writes "sum seconds" lines
+//! ```
+//!
+//! A frame is a length (u32, little-endian) and that many bytes of UTF-8. The sum is that of the best
+//! labels' scores; the time is that of the thread's processor.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program for scripts, whose files are local"
+)]
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use tamis::model::Assets;
+use tamis::model::fasttext::Scratch;
+
+fn main() -> anyhow::Result<()> {
+    // `cargo bench` adds `--bench`; without a command there is nothing to do.
+    let arguments: Vec<_> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => Ok(()),
+        [model, rounds] => time(model, rounds.parse()?),
+        _ => bail!("score MODEL N"),
+    }
+}
+
+fn time(path: &str, rounds: u32) -> anyhow::Result<()> {
+    let model = Assets::default().fasttext(Path::new(path))?;
+    let mut input = io::stdin().lock();
+    let mut texts = Vec::new();
+    while let Some(text) = frame(&mut input)? {
+        texts.push(text);
+    }
+    let (mut scratch, mut found) = (Scratch::default(), Vec::new());
+    for _ in 0..rounds {
+        let start = processor_seconds()?;
+        let mut sum = 0.0;
+        for text in &texts {
+            model.predict_into(text, 1, 0.0, &mut scratch, &mut found);
+            sum += found.first().map_or(0.0, |best| f64::from(best.score));
+        }
+        println!("{sum:.6} {:.6}", processor_seconds()? - start);
+    }
+    Ok(())
+}
+
+fn frame(input: &mut impl Read) -> anyhow::Result<Option<String>> {
+    let mut length = [0; 4];
+    match input.read_exact(&mut length) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let mut text = vec![0; u32::from_le_bytes(length) as usize];
+    input.read_exact(&mut text).context("the last frame is cut")?;
+    Ok(Some(String::from_utf8(text)?))
+}
+
+/// Nanoseconds that this process has run, from `/proc`.
+fn processor_seconds() -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds: f64 = text.split(' ').next().context("no schedstat")?.parse()?;
+    Ok(nanoseconds / 1e9)
+}
