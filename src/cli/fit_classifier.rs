@@ -10,7 +10,9 @@ use serde_json::json;
 
 use super::{OutputFormat, Usage, note, print, show};
 use crate::config::bytes::ByteSize;
-use crate::config::classifier::{CalibrationChoice, Classifier, LossChoice, MetricChoice, Model};
+use crate::config::classifier::{
+    CalibrationChoice, Classifier, KindChoice, LossChoice, MetricChoice, Model,
+};
 use crate::exec::summary::grouped;
 use crate::model::fasttext::train::TrainLoss;
 use crate::model::fit::calibrate::Kind;
@@ -178,6 +180,7 @@ fn settings(config: &Classifier) -> FitSettings {
             LossChoice::Softmax => TrainLoss::Softmax,
             LossChoice::OneVsAll => TrainLoss::OneVsAll,
         },
+        linear: config.model.kind == KindChoice::Linear,
         fixed: Fixed {
             learning_rate: config.model.learning_rate,
             dimension: config.model.dimension,
@@ -186,6 +189,8 @@ fn settings(config: &Classifier) -> FitSettings {
             word_ngrams: config.model.word_ngrams,
             buckets: config.model.buckets,
             chars: chars.map(|[least, most]| (least, most)),
+            cost: config.model.cost,
+            word_factor: config.model.word_factor,
         },
         trials: *trials,
         metric: match metric {

@@ -123,6 +123,8 @@ pub enum PartChoice {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Model {
+    /// What is fitted.
+    pub kind: KindChoice,
     /// `softmax` where each text has one label, `one-vs-all` where it may have several or none.
     pub loss: LossChoice,
     /// How many settings to try; 1 takes the usual ones.
@@ -134,12 +136,16 @@ pub struct Model {
     /// Size of the model file at most; quantised, its least important words left out. `"0 B"` leaves
     /// the weights as they are.
     pub max_size: ByteSize,
-    /// Learning rate at the start.
+    /// Learning rate at the start. `fasttext` only, as the next two.
     pub learning_rate: Option<f64>,
     /// Floats in a text's vector.
     pub dimension: Option<u32>,
     /// Visits to each text.
     pub epochs: Option<u32>,
+    /// What an error costs, against the size of the weights. `linear` only, as the next one.
+    pub cost: Option<f64>,
+    /// How many times cheaper a weight of a word is than one of an n-gram.
+    pub word_factor: Option<f64>,
     /// How often a word must come to count.
     pub min_count: Option<u32>,
     /// Longest n-gram of words.
@@ -153,6 +159,7 @@ pub struct Model {
 impl Default for Model {
     fn default() -> Self {
         Self {
+            kind: KindChoice::Fasttext,
             loss: LossChoice::Softmax,
             trials: 8,
             metric: MetricChoice::RocAuc,
@@ -161,12 +168,25 @@ impl Default for Model {
             learning_rate: None,
             dimension: None,
             epochs: None,
+            cost: None,
+            word_factor: None,
             min_count: None,
             word_ngrams: None,
             buckets: None,
             chars: None,
         }
     }
+}
+
+/// `kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum KindChoice {
+    /// The network of `fasttext supervised`: the mean of the parts' vectors, then the labels.
+    Fasttext,
+    /// A logistic regression of two labels over the same words and n-grams. For short texts in which
+    /// a few words decide.
+    Linear,
 }
 
 /// `loss`.
@@ -394,6 +414,44 @@ fn check_model(model: &Located<Model>, errors: &mut Vec<ConfigError>) {
     if !(1..=1000).contains(&value.trials) {
         wrong("trials", format!("trials = {}", value.trials), "give 1 to 1000");
     }
+    let (other, foreign): (_, [(_, bool); 3]) = match value.kind {
+        KindChoice::Linear => (
+            "fasttext",
+            [
+                ("learning_rate", value.learning_rate.is_some()),
+                ("dimension", value.dimension.is_some()),
+                ("epochs", value.epochs.is_some()),
+            ],
+        ),
+        KindChoice::Fasttext => (
+            "linear",
+            [
+                ("cost", value.cost.is_some()),
+                ("word_factor", value.word_factor.is_some()),
+                ("word_factor", false),
+            ],
+        ),
+    };
+    for (key, _) in foreign.into_iter().filter(|(_, given)| *given) {
+        wrong(key, format!("`{key}` goes with kind = \"{other}\""), "leave it out");
+    }
+    if value.kind == KindChoice::Linear {
+        if value.loss == LossChoice::OneVsAll {
+            let message = "a linear model tells two labels apart".to_owned();
+            wrong("loss", message, "leave `loss` out, or take kind = \"fasttext\"");
+        }
+        if value.calibration == CalibrationChoice::None {
+            let message = "a linear model has its bias in the calibration".to_owned();
+            wrong("calibration", message, "leave `calibration` out");
+        }
+    }
+    for (key, given) in [("cost", value.cost), ("word_factor", value.word_factor)] {
+        if let Some(given) = given
+            && !(given > 0.0 && given.is_finite())
+        {
+            wrong(key, format!("{key} = {given}"), "give one above 0, such as 1.0");
+        }
+    }
     if let Some(rate) = value.learning_rate
         && !(rate > 0.0 && rate <= 100.0)
     {
@@ -448,6 +506,13 @@ mod tests {
         told(format!("{good}[model]\nchars = [6, 3]\n"), "such as [3, 6]");
         told(format!("{good}[model]\nloss = \"ova\"\n"), "one-vs-all");
         told(format!("{good}[model]\ntrials = 0\n"), "give 1 to 1000");
+        told(format!("{good}[model]\ncost = 1.0\n"), "goes with kind = \"linear\"");
+        let linear = format!("{good}[model]\nkind = \"linear\"\n");
+        assert!(messages(&linear).is_empty(), "{:?}", messages(&linear));
+        told(format!("{linear}epochs = 3\n"), "goes with kind = \"fasttext\"");
+        told(format!("{linear}cost = 0.0\n"), "above 0");
+        told(format!("{linear}loss = \"one-vs-all\"\n"), "two labels apart");
+        told(format!("{linear}calibration = \"none\"\n"), "bias in the calibration");
         told(format!("test = 1.5\n{good}"), "not a share");
         told("name = \"n\"\n".to_owned(), "there is no source");
         told(good.replace("label = \"x\"", "flag_fields = [\"x\"]"), "one-vs-all");

@@ -45,6 +45,9 @@ pub struct Sidecar {
     /// What is done to a text before the model sees it.
     #[serde(default)]
     pub preprocess: Preprocess,
+    /// What the model's log-odds are multiplied by, before calibration.
+    #[serde(default, skip_serializing_if = "Length::is_mean")]
+    pub length: Length,
     /// By label, with or without `__label__`; the scores of others stay as they are.
     #[serde(default)]
     pub labels: BTreeMap<String, LabelFacts>,
@@ -57,6 +60,52 @@ pub struct Sidecar {
     /// What was measured on texts it was not trained on, for people.
     #[serde(default)]
     pub metrics: serde_json::Value,
+}
+
+/// How the length of a text enters its score.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Length {
+    /// As fastText has it: the mean over the text's parts (words and n-grams). An insult weighs half
+    /// as much in a text twice as long.
+    #[default]
+    Mean,
+    /// The log-odds times the square root of the number of parts: weights as those of a linear
+    /// model over texts of unit length. For models trained that way.
+    Root,
+}
+
+impl Length {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+    fn is_mean(&self) -> bool {
+        *self == Self::Mean
+    }
+
+    /// The score that calibration is for, of a text in which the model knew so many parts.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "parts are far fewer than 2^52")]
+    pub fn apply(self, score: f64, parts: usize) -> f64 {
+        match self {
+            Self::Mean => score,
+            Self::Root => sigmoid((parts as f64).sqrt() * log_odds(score)),
+        }
+    }
+}
+
+/// What pieces of a text say of a label, added up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Evidence {
+    /// Log-odds of the pieces, each times its number of parts.
+    sum: f64,
+    /// Words and n-grams that the model knew.
+    parts: usize,
+}
+
+impl std::ops::AddAssign for Evidence {
+    fn add_assign(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.parts += other.parts;
+    }
 }
 
 /// What a sidecar says of one label.
@@ -158,11 +207,19 @@ pub struct Label {
     pub threshold: f64,
 }
 
+impl Label {
+    /// The probability that a score stands for.
+    fn calibrated(&self, score: f64) -> f64 {
+        self.calibration.as_ref().map_or(score, |calibration| calibration.apply(score))
+    }
+}
+
 /// A classifier, ready to score. Immutable: share one among all threads, with one [`Scratch`] each.
 pub struct Classifier {
     model: Arc<FastText>,
     labels: Vec<Label>,
     preprocess: Preprocess,
+    length: Length,
     languages: Vec<String>,
     has_sidecar: bool,
 }
@@ -190,7 +247,8 @@ impl Classifier {
         let Some(sidecar) = sidecar else {
             let preprocess = Preprocess::default();
             let languages = Vec::new();
-            return Ok(Self { model, labels, preprocess, languages, has_sidecar: false });
+            let length = Length::Mean;
+            return Ok(Self { model, labels, preprocess, length, languages, has_sidecar: false });
         };
         if sidecar.format != FORMAT {
             return Err(format!("its `format` is `{}`, not `{FORMAT}`", sidecar.format));
@@ -210,8 +268,9 @@ impl Classifier {
             }
             (label.calibration, label.threshold) = (facts.calibration, threshold);
         }
-        let (preprocess, languages) = (sidecar.preprocess, sidecar.languages);
-        Ok(Self { model, labels, preprocess, languages, has_sidecar: true })
+        let (preprocess, length, languages) =
+            (sidecar.preprocess, sidecar.length, sidecar.languages);
+        Ok(Self { model, labels, preprocess, length, languages, has_sidecar: true })
     }
 
     /// The labels, in the order of the scores.
@@ -262,13 +321,33 @@ impl Classifier {
         scratch: &'s mut Scratch,
     ) -> Option<&'s [f64]> {
         self.raw_as(preprocess, text, scratch)?;
-        let Scratch { raw, scores, .. } = scratch;
+        let Scratch { raw, scores, fasttext, .. } = scratch;
         scores.clear();
-        scores.extend(raw.iter().zip(&self.labels).map(|(&raw, label)| match &label.calibration {
-            Some(calibration) => calibration.apply(f64::from(raw)),
-            None => f64::from(raw),
+        scores.extend(raw.iter().zip(&self.labels).map(|(&raw, label)| {
+            label.calibrated(self.length.apply(f64::from(raw), fasttext.parts()))
         }));
         Some(&scratch.scores)
+    }
+
+    /// What the text that [`Classifier::score`] just scored says of one label, for texts that are
+    /// scored piece by piece.
+    #[must_use]
+    pub fn evidence(&self, label: usize, scratch: &Scratch) -> Evidence {
+        let parts = scratch.fasttext.parts();
+        #[expect(clippy::cast_precision_loss, reason = "parts are far fewer than 2^52")]
+        let weight = parts as f64;
+        Evidence { sum: weight * log_odds(f64::from(scratch.raw[label])), parts }
+    }
+
+    /// The score of one label for pieces that are one text, which counts as long as `most_parts` at
+    /// most. Equal to [`Classifier::score`] of the whole, but for n-grams over their borders, where
+    /// there are two labels.
+    #[must_use]
+    pub fn together(&self, label: usize, evidence: Evidence, most_parts: usize) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "parts are far fewer than 2^52")]
+        let mean = sigmoid(evidence.sum / evidence.parts.max(1) as f64);
+        let score = self.length.apply(mean, evidence.parts.min(most_parts));
+        self.labels[label].calibrated(score)
     }
 
     /// The model's own scores of `text`, before calibration, in the order of [`Classifier::labels`].

@@ -92,6 +92,14 @@ pub struct Scratch {
     output: OutputScratch,
 }
 
+impl Scratch {
+    /// How many words and n-grams of the last text the model knew, each counted as often as it came.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.tokens.rows.len()
+    }
+}
+
 /// A label and how likely it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Counts, Fitted, Labelled, Part};
+use crate::model::classifier::Length;
 
 /// What the configuration says of a model, for its card.
 pub struct About<'a> {
@@ -43,6 +44,12 @@ pub fn card(about: &About<'_>, texts: &[Labelled], fitted: &Fitted) -> String {
         name = about.name,
         bytes = report.bytes
     );
+    if fitted.sidecar.length == Length::Root {
+        card.push_str(
+            "* a linear model: its log-odds must be multiplied by the square root of the number of \
+             words and n-grams it knows in the text (`tamis` does)\n",
+        );
+    }
     if !fitted.sidecar.languages.is_empty() {
         let _ = writeln!(card, "* languages: {}", fitted.sidecar.languages.join(", "));
     }

@@ -21,7 +21,7 @@ use self::measures::{AtThreshold, Bin, Ranked, bins, brier, calibration_error, l
 pub use self::plot::plot;
 pub use self::split::{Counts, Labelled, Part, Shares, split};
 pub use self::trials::{Fixed, Metric, Trial};
-use super::classifier::{Calibration, FORMAT, LabelFacts, Preprocess, Sidecar};
+use super::classifier::{Calibration, FORMAT, LabelFacts, Length, Preprocess, Sidecar};
 use super::fasttext::train::{Example, TrainError, TrainLoss, Trained};
 use super::fasttext::{FastText, FastTextError, Scratch};
 
@@ -38,6 +38,8 @@ pub struct FitSettings {
     pub seed: u64,
     /// What a label says of the others.
     pub loss: TrainLoss,
+    /// A logistic regression in place of fastText's network.
+    pub linear: bool,
     /// Hyper-parameters that are given, not searched.
     pub fixed: Fixed,
     /// How many settings are tried; 1 takes the defaults.
@@ -166,7 +168,9 @@ pub fn fit(
     tell(format!("written: {} bytes", model.len()));
 
     let loaded = FastText::from_bytes(&model)?;
-    let (choose_scores, test_scores) = (scores(&loaded, &to_choose), scores(&loaded, &to_test));
+    let length = tuned.model.length();
+    let (choose_scores, test_scores) =
+        (scores(&loaded, length, &to_choose), scores(&loaded, length, &to_test));
     let mut facts = std::collections::BTreeMap::new();
     let mut reports = Vec::new();
     for (index, name) in loaded.labels().iter().enumerate() {
@@ -187,6 +191,7 @@ pub fn fit(
     let sidecar = Sidecar {
         format: FORMAT.to_owned(),
         preprocess: settings.preprocess,
+        length,
         labels: facts,
         languages: settings.languages.clone(),
         data: serde_json::Value::Null,
@@ -234,10 +239,10 @@ fn check(labels: &[String], parts: &[(&'static str, &[&Labelled])]) -> Result<()
 }
 
 /// Scores of each text by the model's labels; 0 where it knows no part of a text.
-fn scores(model: &FastText, texts: &[&Labelled]) -> Vec<Vec<f64>> {
+fn scores(model: &FastText, length: Length, texts: &[&Labelled]) -> Vec<Vec<f64>> {
     let score = |(scratch, raw): &mut (Scratch, Vec<f32>), text: &&Labelled| {
         if model.scores_into(&text.text, scratch, raw) {
-            raw.iter().map(|&score| f64::from(score)).collect()
+            raw.iter().map(|&score| length.apply(f64::from(score), scratch.parts())).collect()
         } else {
             vec![0.0; model.labels().len()]
         }

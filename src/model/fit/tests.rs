@@ -30,6 +30,7 @@ fn settings() -> FitSettings {
     FitSettings {
         seed: 3,
         loss: TrainLoss::Softmax,
+        linear: false,
         fixed: Fixed { buckets: Some(5000), epochs: Some(5), ..Fixed::default() },
         trials: 6,
         metric: Metric::RocAuc,

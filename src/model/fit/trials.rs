@@ -7,9 +7,11 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::measures::{Ranked, log_loss};
-use super::{FitError, FitSettings, Labelled, column, scores, truths};
+use super::{FitError, FitSettings, Labelled, calibrate, column, scores, truths};
 use crate::model::fasttext::FastText;
-use crate::model::fasttext::train::{Example, TrainError, TrainSettings, Trained, train};
+use crate::model::fasttext::train::{
+    Example, LinearSettings, TrainError, TrainSettings, Trained, train,
+};
 
 /// Trials of a round, which know of the rounds before: fixed, so that the search does not depend on
 /// the number of threads.
@@ -32,6 +34,10 @@ pub struct Fixed {
     pub buckets: Option<u32>,
     /// Shortest and longest character n-gram.
     pub chars: Option<(u32, u32)>,
+    /// See [`LinearSettings::cost`].
+    pub cost: Option<f64>,
+    /// See [`LinearSettings::word_factor`].
+    pub word_factor: Option<f64>,
 }
 
 /// What the best trial is best at, on the validation part; averages over the labels.
@@ -135,7 +141,7 @@ fn value(
     // What was just written has every field where it belongs.
     let model = FastText::from_bytes(&trained.to_bytes())
         .map_err(|error| TrainError::Settings(format!("the model does not load: {error}")))?;
-    let found = scores(&model, to_choose);
+    let found = scores(&model, trained.length(), to_choose);
     let average = |figure: fn(&Ranked) -> f64| {
         macro_average(labels, model.labels(), &found, to_choose, figure)
     };
@@ -147,12 +153,24 @@ fn value(
             let mut sum = 0.0;
             for (index, name) in model.labels().iter().enumerate() {
                 let number = labels.iter().position(|label| label == name).unwrap_or(0);
-                sum -= log_loss(&column(&found, index), &truths(to_choose, number));
+                let (scores, truths) = (column(&found, index), truths(to_choose, number));
+                sum -= match tried.linear {
+                    None => log_loss(&scores, &truths),
+                    // Its bias comes with the calibration.
+                    Some(_) => calibrated_loss(&scores, &truths),
+                };
             }
             sum
         }
     };
     Ok((value, trained))
+}
+
+/// Log loss after the better calibration, by cross-validation.
+fn calibrated_loss(scores: &[f64], truths: &[bool]) -> f64 {
+    let chosen = calibrate::choose(scores, truths, None);
+    let tried = chosen.iter().flat_map(|chosen| &chosen.tried);
+    tried.map(|(_, loss, _)| *loss).fold(f64::INFINITY, f64::min)
 }
 
 /// The mean over the labels, whose scores stand in the order `order`.
@@ -177,6 +195,9 @@ pub(super) fn macro_average(
 
 /// The settings of a trial: a function of the seed, its number and the best before.
 fn draw(number: u32, near: Option<&TrainSettings>, settings: &FitSettings) -> TrainSettings {
+    if settings.linear {
+        return draw_linear(number, near, settings);
+    }
     let usual = TrainSettings {
         learning_rate: 0.5,
         dimension: 16,
@@ -189,6 +210,7 @@ fn draw(number: u32, near: Option<&TrainSettings>, settings: &FitSettings) -> Tr
         loss: settings.loss,
         #[expect(clippy::cast_possible_truncation, reason = "any bits do")]
         seed: settings.seed as u32,
+        linear: None,
     };
     let mut tried = usual.clone();
     if number > 0 {
@@ -233,6 +255,41 @@ fn draw(number: u32, near: Option<&TrainSettings>, settings: &FitSettings) -> Tr
     tried
 }
 
+/// The settings of a trial of a linear model.
+fn draw_linear(number: u32, near: Option<&TrainSettings>, settings: &FitSettings) -> TrainSettings {
+    let fixed = &settings.fixed;
+    let usual = LinearSettings { cost: 1.0, word_factor: 2.0 };
+    let mut tried = usual;
+    let mut choice = Choice { seed: settings.seed, trial: number, draws: 0 };
+    if number > 0 {
+        let unit = choice.unit();
+        match near.and_then(|near| near.linear) {
+            None => {
+                tried.cost = rounded(0.1 * libm::pow(100.0, unit));
+                tried.word_factor = choice.of(&[1.0, 2.0, 4.0]);
+            }
+            Some(best) => {
+                tried.cost = rounded(best.cost * libm::pow(3.0, 2.0 * unit - 1.0));
+                tried.word_factor = rounded(best.word_factor * choice.of(&[0.5, 1.0, 1.5]));
+            }
+        }
+    }
+    tried.cost = fixed.cost.unwrap_or(tried.cost);
+    tried.word_factor = fixed.word_factor.unwrap_or(tried.word_factor);
+    let (min_chars, max_chars) = fixed.chars.unwrap_or((2, 5));
+    TrainSettings {
+        min_count: fixed.min_count.unwrap_or(2),
+        word_ngrams: fixed.word_ngrams.unwrap_or(2),
+        buckets: fixed.buckets.unwrap_or(1 << 20),
+        min_chars,
+        max_chars,
+        #[expect(clippy::cast_possible_truncation, reason = "any bits do")]
+        seed: settings.seed as u32,
+        linear: Some(tried),
+        ..TrainSettings::default()
+    }
+}
+
 /// Three digits after the point, as a person would write it.
 fn rounded(rate: f64) -> f64 {
     (rate * 1000.0).round() / 1000.0
@@ -263,12 +320,17 @@ impl Choice {
 /// Settings in the words of the configuration file.
 fn shown(settings: &TrainSettings) -> String {
     let TrainSettings { learning_rate, dimension, epochs, min_count, word_ngrams, .. } = settings;
-    let mut text = format!(
-        "learning_rate = {learning_rate}, epochs = {epochs}, dimension = {dimension}, \
-         word_ngrams = {word_ngrams}, min_count = {min_count}"
-    );
+    let mut text = match settings.linear {
+        None => {
+            format!("learning_rate = {learning_rate}, epochs = {epochs}, dimension = {dimension}, ")
+        }
+        Some(LinearSettings { cost, word_factor }) => {
+            format!("cost = {cost}, word_factor = {word_factor}, ")
+        }
+    };
+    // Writing to a string cannot fail.
+    let _ = write!(text, "word_ngrams = {word_ngrams}, min_count = {min_count}");
     if settings.max_chars > 0 {
-        // Writing to a string cannot fail.
         let _ = write!(text, ", chars = [{}, {}]", settings.min_chars, settings.max_chars);
     }
     if settings.word_ngrams > 1 || settings.max_chars > 0 {

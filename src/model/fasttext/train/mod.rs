@@ -6,6 +6,7 @@
 //! the same examples and settings give the same bytes; several models at once fill a machine.
 
 mod file;
+mod linear;
 mod prune;
 mod quantiser;
 mod random;
@@ -15,6 +16,8 @@ mod vocabulary;
 
 use super::dictionary::{Dictionary, Tokens};
 use super::loss::{sigmoid_table, table_sigmoid};
+use crate::model::classifier::Length;
+pub use linear::LinearSettings;
 use random::Minstd;
 use vocabulary::Vocabulary;
 
@@ -53,6 +56,9 @@ pub struct TrainSettings {
     pub loss: TrainLoss,
     /// Seed of the starting weights (`-seed`).
     pub seed: u32,
+    /// A logistic regression in place of fastText's network; `learning_rate`, `dimension`, `epochs`
+    /// and `loss` do not count then.
+    pub linear: Option<LinearSettings>,
 }
 
 impl Default for TrainSettings {
@@ -68,6 +74,7 @@ impl Default for TrainSettings {
             max_chars: 0,
             loss: TrainLoss::Softmax,
             seed: 0,
+            linear: None,
         }
     }
 }
@@ -174,6 +181,11 @@ fn train_from(
     if vocabulary.words.len() <= 1 {
         return Err(TrainError::NoWords(settings.min_count));
     }
+    if let Some(linear) = settings.linear {
+        linear.check()?;
+        let one = TrainSettings { dimension: 1, loss: TrainLoss::Softmax, ..settings.clone() };
+        return linear::fit(vocabulary, examples, one, linear);
+    }
     let dimension = settings.dimension as usize;
     let rows = vocabulary.words.len() + settings.used_buckets() as usize;
     let mut input = vec![0.0; rows * dimension];
@@ -190,6 +202,12 @@ impl Trained {
     /// The dictionary that scoring will use, so that training sees the same rows.
     fn dictionary(&self) -> Dictionary {
         file::dictionary(&self.settings, &self.vocabulary, self.kept.as_deref())
+    }
+
+    /// How the length of a text enters its score.
+    #[must_use]
+    pub fn length(&self) -> Length {
+        if self.settings.linear.is_some() { Length::Root } else { Length::Mean }
     }
 
     /// Number of words with a row.

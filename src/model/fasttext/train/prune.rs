@@ -16,6 +16,9 @@ impl Trained {
     /// # Errors
     /// When fewer than 256 rows fit.
     pub fn into_quantised(mut self, bytes: usize) -> Result<Option<Vec<u8>>, TrainError> {
+        if self.settings.linear.is_some() {
+            return self.numbers_quantised(bytes);
+        }
         let kept = self.rows_for(bytes);
         if kept < CENTROIDS {
             if self.rows() < CENTROIDS {
@@ -30,6 +33,27 @@ impl Trained {
         }
         let coded = Coded::new(&self.input, self.settings.dimension as usize, 2);
         Ok(Some(self.to_coded_bytes(&coded)))
+    }
+
+    /// The same of one float a row: a byte each. No row is left out, since the number of a text's
+    /// parts counts.
+    fn numbers_quantised(&self, bytes: usize) -> Result<Option<Vec<u8>>, TrainError> {
+        if self.rows() < CENTROIDS {
+            return Ok(None);
+        }
+        let file = self.to_coded_bytes(&Coded::of_numbers(&self.input));
+        if file.len() > bytes {
+            let words: usize =
+                self.vocabulary.words.iter().map(|word| word.text.len() + ENTRY_BYTES + 1).sum();
+            return Err(TrainError::Settings(format!(
+                "the model takes {} bytes, {words} of them for words: lower `buckets` ({}), raise \
+                 `min_count` ({}) or `max_size` ({bytes})",
+                file.len(),
+                self.settings.buckets,
+                self.settings.min_count
+            )));
+        }
+        Ok(Some(file))
     }
 
     /// Rows of the input matrix.

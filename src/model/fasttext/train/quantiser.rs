@@ -51,6 +51,21 @@ impl Coded {
         let norm_codes = of_norms.codes(&norms);
         Self { rows, codes, quantiser, norms: Some((norm_codes, of_norms)) }
     }
+
+    /// Quantises at least 256 numbers, a byte each. What is 0 stays so: most parts of most texts weigh
+    /// nothing, and a little of each would come to much.
+    pub(super) fn of_numbers(values: &[f32]) -> Self {
+        let weights: Vec<f32> = values.iter().copied().filter(|value| *value != 0.0).collect();
+        let mut quantiser = Quantiser::fit(&weights, 1, 1);
+        let least = |best: usize, other: usize| {
+            let size = |number: usize| quantiser.centroids[number].abs();
+            if size(other) < size(best) { other } else { best }
+        };
+        let nothing = (0..CENTROIDS).fold(0, least);
+        quantiser.centroids[nothing] = 0.0;
+        let codes = quantiser.codes(values);
+        Self { rows: values.len(), codes, quantiser, norms: None }
+    }
 }
 
 impl Quantiser {
