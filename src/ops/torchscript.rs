@@ -1,6 +1,8 @@
 //! `torchscript`: users' neural classifiers.
 
 #[cfg(feature = "train")]
+mod encoder;
+#[cfg(feature = "train")]
 mod network;
 #[cfg(all(test, feature = "train"))]
 mod tests;
@@ -15,15 +17,16 @@ use crate::config::train::DeviceChoice;
 use crate::document::{Reason, Signal, SignalType};
 use crate::store::resolved;
 
-/// Scores each document with a TorchScript module, such as an encoder with a head for regression or
-/// classes.
+/// Scores each document with a neural network: a TorchScript module, or an encoder of the BERT family
+/// with a head for regression or classes.
 ///
 /// Made for classifiers like that of [FineWeb-Edu](https://arxiv.org/abs/2406.17557): `score` is one
 /// number that the module gives, `int_score` that number cut to 0 to 5 and rounded. The module is what
 /// `torch.jit.trace` or `torch.jit.script` saves; it takes `input_ids` and `attention_mask`, both
 /// 64-bit integers of the shape (documents, tokens), and gives numbers of the shape (documents) or
-/// (documents, labels), alone or as the first of a tuple. Needs a build with the feature `train`
-/// (`make libtorch`).
+/// (documents, labels), alone or as the first of a tuple. A `model.safetensors` with its `config.json`
+/// beside it, as `transformers` saves `BertForSequenceClassification` and the like of RoBERTa and XLM-R,
+/// needs no tracing. Needs a build with the feature `train` (`make libtorch`).
 ///
 /// Texts become the first `max_length` tokens, those that begin and end a sequence among them (of a
 /// long text only the first 64 · `max_length` bytes are looked at). Documents of like length share a
@@ -33,8 +36,11 @@ use crate::store::resolved;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Torchscript {
-    /// The module's file, relative to the pipeline file.
+    /// The module's file (`.pt`) or the weights (`.safetensors`), relative to the pipeline file.
     pub model: PathBuf,
+    /// `config.json` beside weights.
+    #[serde(skip)]
+    config: Option<PathBuf>,
     /// Its `tokenizer.json`.
     pub tokenizer: PathBuf,
     /// Tokens that the module sees of a document, at most.
@@ -153,13 +159,16 @@ impl Settings for Torchscript {
     const THRESHOLDS: &'static [&'static str] = &["min_score", "max_score", "min_int_score"];
 
     fn assets(&self) -> Vec<(&'static str, &Path)> {
-        vec![("model", &self.model), ("tokenizer", &self.tokenizer)]
+        let config = self.config.iter().map(|path| ("model", path.as_path()));
+        config.chain([("model", &*self.model), ("tokenizer", &*self.tokenizer)]).collect()
     }
 
     fn resolve_paths(&mut self, base: &Path) {
         for path in [&mut self.model, &mut self.tokenizer] {
             *path = resolved(base, std::mem::take(path));
         }
+        let is_weights = self.model.extension().is_some_and(|kind| kind == "safetensors");
+        self.config = is_weights.then(|| self.model.with_file_name("config.json"));
     }
 
     fn judge(&self, signals: &dyn SignalLookup) -> Option<Decision> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tch::{CModule, Cuda, Device, IValue, Kind, TchError, Tensor};
 use tokenizers::pipeline::PipelineToken;
 
+use super::encoder::Encoder;
 use super::{Activation, Torchscript, int_score};
 use crate::config::train::DeviceChoice;
 use crate::document::{Batch, SignalColumn, SignalValue};
@@ -28,7 +29,48 @@ pub(super) struct Network {
     padding: i64,
     device: Device,
     /// One batch at a time: libtorch has threads of its own.
-    module: Mutex<CModule>,
+    module: Mutex<Module>,
+}
+
+/// What gives the numbers.
+enum Module {
+    Script(CModule),
+    Encoder(Encoder),
+}
+
+impl Module {
+    fn read(settings: &Torchscript, device: Device) -> Result<Self, OpError> {
+        let bytes = read_asset(&settings.model)?;
+        let path = settings.model.display();
+        if let Some(config) = &settings.config {
+            let encoder = Encoder::read(&read_asset(config)?, &bytes, device)
+                .map_err(|reason| wrong("model", format!("`{path}`: {reason}")))?;
+            if i64::try_from(settings.max_length).is_ok_and(|most| most > encoder.positions()) {
+                let most = encoder.positions();
+                return Err(wrong("max_length", format!("the model has {most} positions")));
+            }
+            return Ok(Self::Encoder(encoder));
+        }
+        let mut module =
+            CModule::load_data_on_device(&mut Cursor::new(&bytes), device).map_err(|error| {
+                let error = said(&error);
+                wrong("model", format!("`{path}` is no TorchScript module: {error}"))
+            })?;
+        module.f_set_eval().map_err(|error| wrong("model", said(&error)))?;
+        Ok(Self::Script(module))
+    }
+
+    /// `None` where it gives no tensor.
+    fn forward(&self, ids: Tensor, mask: Tensor) -> Result<Option<Tensor>, TchError> {
+        match self {
+            Self::Script(module) => {
+                // A module that is optimised while it runs gives other numbers from its third batch on.
+                tch::jit::f_set_graph_executor_optimize(false)?;
+                Ok(tensor(module.forward_is(&[IValue::Tensor(ids), IValue::Tensor(mask)])?))
+            }
+            Self::Encoder(encoder) => encoder.forward(&ids, &mask).map(Some),
+        }
+    }
 }
 
 fn wrong(key: &'static str, reason: impl Into<String>) -> OpError {
@@ -91,14 +133,7 @@ impl Network {
     pub(super) fn new(settings: &Torchscript, context: &BuildContext<'_>) -> Result<Self, OpError> {
         let tokenizer = context.assets.tokenizer(&settings.tokenizer)?;
         let device = device(settings.device)?;
-        let bytes = read_asset(&settings.model)?;
-        let path = settings.model.display();
-        let mut module =
-            CModule::load_data_on_device(&mut Cursor::new(&bytes), device).map_err(|error| {
-                let error = said(&error);
-                wrong("model", format!("`{path}` is no TorchScript module: {error}"))
-            })?;
-        module.f_set_eval().map_err(|error| wrong("model", said(&error)))?;
+        let module = Module::read(settings, device)?;
         let named = |key, name: &Option<String>, usual: &[&str]| {
             token(&tokenizer, key, name.as_deref(), usual)
         };
@@ -147,14 +182,11 @@ impl Network {
         let run = || -> Result<Option<Tensor>, TchError> {
             let _guard = tch::no_grad_guard();
             let shape = [i64::try_from(size).unwrap_or(1), i64::try_from(length).unwrap_or(1)];
-            let input = |values: &[i64]| -> Result<IValue, TchError> {
-                let tensor = Tensor::f_from_slice(values)?.f_reshape(shape)?;
-                Ok(IValue::Tensor(tensor.f_to_device(self.device)?))
+            let input = |values: &[i64]| -> Result<Tensor, TchError> {
+                Tensor::f_from_slice(values)?.f_reshape(shape)?.f_to_device(self.device)
             };
             let module = self.module.lock().unwrap_or_else(PoisonError::into_inner);
-            // A module that is optimised while it runs gives other numbers from its third batch on.
-            tch::jit::f_set_graph_executor_optimize(false)?;
-            let Some(output) = tensor(module.forward_is(&[input(&ids)?, input(&mask)?])?) else {
+            let Some(output) = module.forward(input(&ids)?, input(&mask)?)? else {
                 return Ok(None);
             };
             let output = output.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?;

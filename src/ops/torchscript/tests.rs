@@ -164,3 +164,58 @@ fn a_score_is_rounded_as_in_fineweb_edu() {
         assert_eq!(int_score(score), whole);
     }
 }
+
+/// What `transformers` says with the same weights (`tests/golden/encoder/make.py`).
+#[test]
+fn encoders_of_the_bert_family_say_what_transformers_says() {
+    for family in ["bert", "roberta"] {
+        let folder = format!("tests/golden/encoder/{family}");
+        let toml = |more: &str| {
+            format!(
+                "model = \"{folder}/model.safetensors\"\nmax_length = 64\ndevice = \"cpu\"\n\
+                 tokenizer = \"data-samples/tokenizers/chat/tokenizer.json\"\n\
+                 begin = \"<|im_start|>\"\nend = \"<|im_end|>\"\n{more}"
+            )
+        };
+        let expected = crate::model::read_asset(Path::new(&format!("{folder}/expected.json")));
+        let expected: serde_json::Value = serde_json::from_slice(&expected.unwrap()).unwrap();
+        for case in expected.as_array().unwrap() {
+            let text = case["text"].as_str().unwrap();
+            for (output, logit) in case["logits"].as_array().unwrap().iter().enumerate() {
+                let found = trial("torchscript", &toml(&format!("output = {output}")), text);
+                let (score, logit) = (found.number("score"), logit.as_f64().unwrap());
+                assert!((score - logit).abs() < 2e-4, "{family} {text:.20}: {score} {logit}");
+                assert_eq!(found.int("tokens"), case["tokens"].as_i64(), "{text:.20}");
+            }
+        }
+        let message = |more: &str| refused("torchscript", &toml(more)).to_string();
+        assert!(message("output = 3").contains("3 numbers a document"));
+        let long = toml("").replace("max_length = 64", "max_length = 65");
+        assert!(refused("torchscript", &long).to_string().contains("64 positions"));
+    }
+}
+
+#[test]
+fn a_model_that_is_no_encoder_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = crate::store::Store::open(folder.path()).unwrap();
+    let read = |name: &str| {
+        crate::model::read_asset(Path::new(&format!("tests/golden/encoder/bert/{name}"))).unwrap()
+    };
+    let (config, weights) = (read("config.json"), read("model.safetensors"));
+    let message = |config: &str, weights: &[u8]| {
+        store.put("config.json", config.to_owned().into()).unwrap();
+        store.put("model.safetensors", weights.to_vec().into()).unwrap();
+        refused("torchscript", &toml(&folder.path().join("model.safetensors"), "max_length = 64"))
+            .to_string()
+    };
+    let config = String::from_utf8(config.to_vec()).unwrap();
+    assert!(message("{", &weights).contains("config.json"));
+    let other = config.replace("\"bert\"", "\"deberta\"");
+    assert!(message(&other, &weights).contains("torch.jit.trace"), "{}", message(&other, &weights));
+    let wide = config.replace("\"hidden_size\": 16", "\"hidden_size\": 32");
+    assert!(message(&wide, &weights).contains("has the shape"));
+    let deep = config.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+    assert!(message(&deep, &weights).contains("there is no tensor `encoder.layer.2."));
+    assert!(message(&config, &weights[..weights.len() / 2]).contains("model"));
+}
