@@ -282,7 +282,15 @@ fn stage(table: Spanned<DeTable<'_>>, base: &Path, errors: &mut Vec<ConfigError>
     let spans = spans(&table);
     let span = table.span();
     let mut settings = table.into_inner();
-    let keys = take_keys(&mut settings, StageKeys::NAMES);
+    let name = settings.get("op").and_then(|name| name.get_ref().as_str());
+    // What `action` means, such an op says itself.
+    let own_action = name.and_then(ops::find).is_some_and(|op| op.own_action);
+    let names: Vec<&str> = StageKeys::NAMES
+        .iter()
+        .copied()
+        .filter(|name| !(own_action && *name == "action"))
+        .collect();
+    let keys = take_keys(&mut settings, &names);
     let keys: StageKeys = read(Spanned::new(span.clone(), keys), "", errors)?;
     let Some(op) = ops::find(&keys.op) else {
         let names: Vec<&str> = OPS.iter().map(|entry| entry.name).collect();

@@ -79,6 +79,9 @@ fn stage_schema(op: &OpEntry, generator: &mut SchemaGenerator) -> Value {
     let properties = object.entry("properties").or_insert_with(|| json!({}));
     if let Some(properties) = properties.as_object_mut() {
         for (key, value) in general["properties"].as_object().into_iter().flatten() {
+            if op.own_action && key == "action" {
+                continue;
+            }
             properties.insert(key.clone(), value.clone());
         }
         properties

@@ -1,15 +1,14 @@
 //! `c4-badwords`: C4's rule about bad words.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dialect::DatatroveDialect;
 use super::lines::check_ratio;
+use super::word_list::{LANGUAGES, Words, anywhere, passed_over};
 use super::{
     BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
 };
@@ -67,41 +66,6 @@ impl Default for C4Badwords {
         }
     }
 }
-
-const LANGUAGES: [&str; 28] = [
-    "ar",
-    "cs",
-    "da",
-    "de",
-    "en",
-    "eo",
-    "es",
-    "fa",
-    "fi",
-    "fil",
-    "fr",
-    "fr-CA-u-sd-caqc",
-    "hi",
-    "hu",
-    "it",
-    "ja",
-    "kab",
-    "ko",
-    "nl",
-    "no",
-    "pl",
-    "pt",
-    "ru",
-    "sv",
-    "th",
-    "tlh",
-    "tr",
-    "zh",
-];
-
-/// Entries that C4 passes over, with the list they stand in.
-const PASSED_OVER: [(&str, &str); 4] =
-    [("ja", "sm"), ("ja", "グロ"), ("ja", "女の子"), ("zh", "性")];
 
 const BAD_WORDS: Reason = Reason::new("bad-words");
 const DT_BAD_WORDS: Reason = Reason::new("document_removed_with_badwords");
@@ -161,23 +125,9 @@ impl Settings for C4Badwords {
         if entries.is_empty() {
             return Err(setting("list", format!("`{}` has no words", path.display())));
         }
-        let words = if matches!(self.language.as_str(), "ja" | "th" | "zh") {
-            let searcher = AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(&entries)
-                .map_err(|error| setting("list", format!("`{}`: {error}", path.display())))?;
-            Words::Anywhere(searcher)
-        } else {
-            Words::Whole(WordList::new(&entries))
-        };
-        let caseless = |c: char| c.is_ascii() || !c.is_lowercase() && !c.is_uppercase();
-        Ok(Op::Document(Box::new(BadWords {
-            caseless: entries.iter().all(|entry| entry.chars().all(caseless)),
-            words,
-            seed: context.seed,
-            settings: self.clone(),
-        })))
+        let words = Words::new(&entries, anywhere(&self.language))
+            .map_err(|error| setting("list", format!("`{}`: {error}", path.display())))?;
+        Ok(Op::Document(Box::new(BadWords { words, seed: context.seed, settings: self.clone() })))
     }
 }
 
@@ -199,9 +149,7 @@ impl C4Badwords {
 
     fn passes_over(&self, entry: &str) -> bool {
         let everywhere = self.dialect == DatatroveDialect::Datatrove;
-        PASSED_OVER
-            .iter()
-            .any(|(language, word)| *word == entry && (everywhere || *language == self.language))
+        passed_over(entry, (!everywhere).then_some(self.language.as_str()))
     }
 
     fn reason(&self) -> Reason {
@@ -215,118 +163,10 @@ impl C4Badwords {
 struct BadWords {
     settings: C4Badwords,
     words: Words,
-    /// Whether no letter beyond ASCII with a case is in the entries.
-    caseless: bool,
     seed: u64,
 }
 
-/// The entries, in lower case, ready to be searched for without regard to the case of ASCII letters.
-enum Words {
-    Anywhere(AhoCorasick),
-    Whole(WordList),
-}
-
-/// Entries that stand between word boundaries, found by the three bytes they start with.
-struct WordList {
-    /// Longer ones before those they start with.
-    entries: Vec<String>,
-    /// Of each key the numbers of the entries that may start there, in order.
-    starts: BTreeMap<u32, Vec<usize>>,
-    /// A bit for the hash of each key.
-    filter: Vec<u64>,
-}
-
-/// What the letters of a key differ in by case, for each of its bytes.
-const CASE: u32 = 0x20_2020;
-
-/// The bit of a key in [`WordList::filter`].
-fn bit(key: u32) -> usize {
-    (key.wrapping_mul(0x9e37_79b1) >> 16) as usize
-}
-
-impl WordList {
-    fn new(entries: &[String]) -> Self {
-        let mut entries = entries.to_vec();
-        entries.sort_by(|a, b| b.cmp(a));
-        entries.dedup();
-        let mut list = Self { entries, starts: BTreeMap::new(), filter: vec![0; 1 << 10] };
-        for (number, entry) in list.entries.iter().enumerate() {
-            let bytes = entry.as_bytes();
-            // A short entry stands before any other byte.
-            let all = |index: usize| bytes.get(index).map_or(0..=u8::MAX, |byte| *byte..=*byte);
-            for second in all(1) {
-                for third in all(2) {
-                    let key = u32::from_le_bytes([bytes[0], second, third, 0]) | CASE;
-                    let numbers = list.starts.entry(key).or_default();
-                    if numbers.last() != Some(&number) {
-                        numbers.push(number);
-                    }
-                    list.filter[bit(key) >> 6] |= 1 << (bit(key) & 63);
-                }
-            }
-        }
-        list
-    }
-
-    /// The longest entry at byte `at` that ends at a word boundary, as the place behind it.
-    fn ending(&self, text: &str, at: usize, key: u32, joins: fn(char) -> bool) -> Option<usize> {
-        let bytes = &text.as_bytes()[at..];
-        self.starts.get(&key)?.iter().find_map(|number| {
-            let entry = self.entries[*number].as_bytes();
-            let found = bytes.get(..entry.len())?.eq_ignore_ascii_case(entry);
-            let end = at + entry.len();
-            (found && !text[end..].chars().next().is_some_and(joins)).then_some(end)
-        })
-    }
-
-    /// Calls `hit` for entries between word boundaries that do not overlap.
-    fn find(&self, text: &str, joins: fn(char) -> bool, mut hit: impl FnMut(Range<usize>)) {
-        let bytes = text.as_bytes();
-        let mut inside = false;
-        let mut free = 0;
-        for (at, &byte) in bytes.iter().enumerate() {
-            let starts = !inside;
-            inside = byte.is_ascii_alphanumeric() || byte == b'_';
-            if !starts {
-                continue;
-            }
-            let key = match bytes[at..] {
-                [a, b, c, ..] => u32::from_le_bytes([a, b, c, 0]),
-                [a, b] => u32::from_le_bytes([a, b, 0, 0]),
-                _ => u32::from(byte),
-            } | CASE;
-            if self.filter[bit(key) >> 6] >> (bit(key) & 63) & 1 == 0 || at < free {
-                continue;
-            }
-            // The byte before may be the end of a letter beyond ASCII.
-            if text.is_char_boundary(at)
-                && !text[..at].chars().next_back().is_some_and(joins)
-                && let Some(end) = self.ending(text, at, key, joins)
-            {
-                hit(at..end);
-                free = end;
-            }
-        }
-    }
-}
-
 impl BadWords {
-    /// The number of hits and the first of them.
-    fn find<'t>(&self, text: &'t str) -> (usize, Option<&'t str>) {
-        let (mut hits, mut first) = (0, None);
-        let mut hit = |range: Range<usize>| {
-            hits += 1;
-            first.get_or_insert(&text[range]);
-        };
-        match &self.words {
-            Words::Anywhere(searcher) => {
-                searcher.find_iter(text).for_each(|found| hit(found.range()));
-            }
-            Words::Whole(words) => words.find(text, self.joins(), hit),
-        }
-        (hits, first)
-    }
-
     /// Whether a character next to an entry makes it part of a longer word.
     fn joins(&self) -> fn(char) -> bool {
         match self.settings.dialect {
@@ -340,26 +180,13 @@ impl DocumentOp for BadWords {
     type Scratch = ();
 
     fn document<'a>(&'a self, document: Document<'a>, (): &mut (), row: &mut Row<'a>) -> Decision {
-        let text = document.text;
-        // Two characters beyond ASCII have ASCII letters in their lower case.
-        let as_is = text.is_ascii()
-            || self.caseless
-                && memchr::memmem::find(text.as_bytes(), "\u{212a}".as_bytes()).is_none()
-                && memchr::memmem::find(text.as_bytes(), "\u{130}".as_bytes()).is_none();
-        let hits = if as_is {
-            let (hits, first) = self.find(text);
-            if let Some(first) = first {
-                row.text(1, first);
-            }
-            hits
-        } else {
-            let lower = text.to_lowercase();
-            let (hits, first) = self.find(&lower);
-            if let Some(first) = first {
-                row.owned_text(1, first.to_owned());
-            }
-            hits
-        };
+        let found = self.words.find(document.text, self.joins());
+        match found.first {
+            Some(Cow::Borrowed(first)) => row.text(1, first),
+            Some(Cow::Owned(first)) => row.owned_text(1, first),
+            None => {}
+        }
+        let hits = found.hits;
         row.count(0, hits);
         let few = hits as u64 <= self.settings.max_hits;
         if few || document.id.chosen(self.seed, "c4-badwords", self.settings.keep_fraction) {

@@ -45,8 +45,10 @@ mod symbol_ratio;
 #[cfg(test)]
 mod testing;
 mod torchscript;
+mod toxicity;
 mod url_filter;
 mod r#where;
+mod word_list;
 mod word_removal_ratio;
 
 use crate::document::{Batch, DocumentId, Reason, SignalColumn, SignalType, SignalValue};
@@ -87,6 +89,7 @@ pub static OPS: &[OpEntry] = &[
     OpEntry::of::<symbol_ratio::SymbolRatio>(),
     OpEntry::of::<compression_ratio::CompressionRatio>(),
     OpEntry::of::<quality::Quality>(),
+    OpEntry::of::<toxicity::Toxicity>(),
     OpEntry::of::<fix_text::FixText>(),
     OpEntry::of::<normalize::Normalize>(),
     OpEntry::of::<pii::Pii>(),

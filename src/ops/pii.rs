@@ -192,6 +192,7 @@ impl Settings for Pii {
         reason(Kind::CnId),
     ];
     const EDITS: bool = true;
+    const OWN_ACTION: bool = true;
     const COST: u32 = 3_000;
     const THRESHOLDS: &'static [&'static str] = &["max_total", "max_counts"];
 

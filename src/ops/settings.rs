@@ -112,6 +112,9 @@ pub trait Settings: DeserializeOwned + Serialize + JsonSchema + Send + Sync + 's
     const REASONS: &'static [Reason];
     /// Whether it may change the text.
     const EDITS: bool = false;
+    /// Whether `action` is a setting of its own, with other values than a stage's; the engine then does
+    /// whatever the op decides.
+    const OWN_ACTION: bool = false;
     /// About how long it takes on one core, in nanoseconds per KiB of text, words already split; for
     /// `order = "cost"`. A constant, since a plan must not depend on measured time.
     const COST: u32 = 2_000;
@@ -313,6 +316,8 @@ pub struct OpEntry {
     pub reasons: &'static [Reason],
     /// See [`Settings::EDITS`].
     pub edits: bool,
+    /// See [`Settings::OWN_ACTION`].
+    pub own_action: bool,
     /// See [`Settings::COST`].
     pub cost: u32,
     /// See [`Settings::THRESHOLDS`].
@@ -334,6 +339,7 @@ impl OpEntry {
             signals: T::SIGNALS,
             reasons: T::REASONS,
             edits: T::EDITS,
+            own_action: T::OWN_ACTION,
             cost: T::COST,
             thresholds: T::THRESHOLDS,
             from_toml: |table| Ok(Box::new(T::deserialize(table)?)),
