@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Lab, assert_same, sample, succeed, tamis, write_scores};
 
-/// Many small splits of every format, broken files among them, with three exchanges (one of them a
-/// join), texts that stages change, an audit sample, dropped texts kept, and stages in order of cost.
+/// Many small splits of every format, broken files among them, with four exchanges (one of them a
+/// join, one an exact share of the corpus), texts that stages change, an audit sample, dropped texts
+/// kept, and stages in order of cost.
 fn pipeline(lab: &Lab) -> String {
     let scores = lab.path("scores");
     std::fs::create_dir_all(&scores).unwrap();
@@ -86,6 +87,14 @@ sql = "word_count IS NULL OR word_count >= 80"
 
 [[stage]]
 op = "exact-dedup"
+
+[[stage]]
+op = "pii"
+action = "surrogate"
+
+[[stage]]
+op = "quality"
+keep_top = 0.95
 
 [[stage]]
 op = "join"
