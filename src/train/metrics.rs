@@ -1,4 +1,4 @@
-//! `training/metrics.jsonl`: a line a step.
+//! `training/metrics.jsonl`: a line a step; the same for TensorBoard beside it.
 //!
 //! Lines are appended as steps are done. A training that goes on from a checkpoint cuts the file back
 //! to its step first, so that each step stands there once. In an object store, where nothing can be
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{Store, StoreError};
 
-use super::TrainError;
+use super::{TrainError, tensorboard};
 
 /// Where the lines stand in a run.
 pub(crate) const PATH: &str = "training/metrics.jsonl";
@@ -22,6 +22,8 @@ pub(crate) const PATH: &str = "training/metrics.jsonl";
 pub(crate) struct Line {
     /// The step, from 1.
     pub(crate) step: u64,
+    /// When it ended, in seconds since 1970.
+    pub(crate) time: f64,
     /// Training tokens up to its end.
     pub(crate) tokens: u64,
     /// Mean cross-entropy of its batch before the update, nats a token; `null` where not finite.
@@ -42,22 +44,21 @@ pub(crate) struct Line {
     pub(crate) validation_bits_per_byte: Option<f64>,
 }
 
-/// The file.
+/// The files.
 pub(crate) struct Metrics<'a> {
     run: &'a Store,
-    /// The file, where the run is a folder.
-    file: Option<File>,
-    /// All lines, where it is none.
-    held: Vec<u8>,
+    lines: Appended,
+    events: Appended,
 }
 
 impl<'a> Metrics<'a> {
-    /// Opens the file, cut back to the lines of steps up to `step`.
+    /// Opens the files, cut back to the lines of steps up to `step`.
     ///
     /// # Errors
-    /// When it cannot be read or written.
+    /// When they cannot be read or written.
     pub(crate) fn open(run: &'a Store, step: u64) -> Result<Self, TrainError> {
         let mut kept = Vec::new();
+        let mut events = tensorboard::head();
         match run.read(PATH) {
             Ok(bytes) => {
                 // A line that a crash cut off is behind the last checkpoint.
@@ -65,6 +66,7 @@ impl<'a> Metrics<'a> {
                     match serde_json::from_slice::<Line>(line) {
                         Ok(read) if read.step <= step && line.ends_with(b"\n") => {
                             kept.extend_from_slice(line);
+                            events.extend(tensorboard::step(&read));
                         }
                         _ => break,
                     }
@@ -73,12 +75,8 @@ impl<'a> Metrics<'a> {
             Err(StoreError::NotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        run.put(PATH, Bytes::copy_from_slice(&kept))?;
-        let Some(folder) = run.root().folder() else {
-            return Ok(Self { run, file: None, held: kept });
-        };
-        let file = OpenOptions::new().append(true).open(folder.join(PATH)).map_err(unwritable)?;
-        Ok(Self { run, file: Some(file), held: Vec::new() })
+        let lines = Appended::new(run, PATH, kept)?;
+        Ok(Self { run, lines, events: Appended::new(run, tensorboard::PATH, events)? })
     }
 
     /// Adds a line.
@@ -88,13 +86,8 @@ impl<'a> Metrics<'a> {
     pub(crate) fn push(&mut self, line: &Line) -> Result<(), TrainError> {
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
-        match &mut self.file {
-            Some(file) => file.write_all(&bytes).map_err(unwritable),
-            None => {
-                self.held.append(&mut bytes);
-                Ok(())
-            }
-        }
+        self.lines.push(bytes)?;
+        self.events.push(tensorboard::step(line))
     }
 
     /// Makes sure that the lines are where others can see them.
@@ -102,15 +95,51 @@ impl<'a> Metrics<'a> {
     /// # Errors
     /// When they cannot be written.
     pub(crate) fn flush(&self) -> Result<(), TrainError> {
-        if self.file.is_none() {
-            self.run.put(PATH, Bytes::copy_from_slice(&self.held))?;
-        }
-        Ok(())
+        self.lines.flush(self.run)?;
+        self.events.flush(self.run)
     }
 }
 
-fn unwritable(source: std::io::Error) -> TrainError {
-    TrainError::Metrics { path: PATH, source }
+/// A file that grows.
+struct Appended {
+    path: &'static str,
+    /// The file, where the run is a folder.
+    file: Option<File>,
+    /// All of it, where it is none.
+    held: Vec<u8>,
+}
+
+impl Appended {
+    /// The file with this content.
+    fn new(run: &Store, path: &'static str, content: Vec<u8>) -> Result<Self, TrainError> {
+        run.put(path, Bytes::copy_from_slice(&content))?;
+        let Some(folder) = run.root().folder() else {
+            return Ok(Self { path, file: None, held: content });
+        };
+        let file = OpenOptions::new().append(true).open(folder.join(path));
+        let file = file.map_err(|source| TrainError::Metrics { path, source })?;
+        Ok(Self { path, file: Some(file), held: Vec::new() })
+    }
+
+    fn push(&mut self, mut bytes: Vec<u8>) -> Result<(), TrainError> {
+        let path = self.path;
+        match &mut self.file {
+            Some(file) => {
+                file.write_all(&bytes).map_err(|source| TrainError::Metrics { path, source })
+            }
+            None => {
+                self.held.append(&mut bytes);
+                Ok(())
+            }
+        }
+    }
+
+    fn flush(&self, run: &Store) -> Result<(), TrainError> {
+        if self.file.is_none() {
+            run.put(self.path, Bytes::copy_from_slice(&self.held))?;
+        }
+        Ok(())
+    }
 }
 
 /// A number as JSON has it.

@@ -32,7 +32,7 @@
 //! | [`spike`] | which steps spike |
 //! | [`interventions`] | what was done about it |
 //! | [`quarantine`] | the documents that were left out |
-//! | [`metrics`] | a line a step |
+//! | [`metrics`], [`tensorboard`] | a line a step |
 //! | [`optimizer`] | AdamW |
 //! | [`schedule`] | the learning rate of a step |
 //! | [`checkpoint`] | saving, resuming, dropping |
@@ -70,6 +70,8 @@ mod session;
 mod shards;
 mod spike;
 mod step;
+mod tensorboard;
+mod validation;
 #[cfg(test)]
 #[expect(
     clippy::cast_possible_wrap,
@@ -78,7 +80,6 @@ mod step;
     reason = "small numbers"
 )]
 mod tests;
-mod validation;
 
 /// The token shards to train on.
 pub struct TokenSet<'a> {

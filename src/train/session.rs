@@ -1,7 +1,7 @@
 //! A training under way: steps, what comes between them, and going back.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -139,6 +139,7 @@ impl Session<'_> {
         };
         self.metrics.push(&metrics::Line {
             step,
+            time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             tokens: step * self.settings.batch_tokens(),
             loss: finite(result.loss),
             learning_rate: rate,

@@ -1,8 +1,9 @@
 //! Which steps spike.
 //!
 //! A step's loss, and the logarithm of its gradient norm, are held against the median of the last
-//! steps that did not spike, in units of 1.4826 × the median absolute deviation from it: the standard
-//! deviation, where values are normal, that a spike cannot inflate. What spikes never enters the
+//! steps that did not spike (moved along the line that these fall by), in units of 1.4826 × the median
+//! absolute deviation from it: the standard deviation, where values are normal, that a spike cannot
+//! inflate. What spikes never enters the
 //! window. The whole state is [`Detector`], which stands in every checkpoint, so that a resumed
 //! training is not blind (llm.c's and `OLMo`'s windows are lost with the process).
 
@@ -98,8 +99,20 @@ impl Detector {
 }
 
 /// `value` above the median of `held`, in robust standard deviations.
+///
+/// Both are of values moved along the line that the window falls by (the median slope between its
+/// halves, as Theil and Sen have it; never one that rises): early in a training the fall of the loss
+/// within a window is many times its noise, and a spike of 10 % would drown in it.
+#[expect(clippy::cast_precision_loss, reason = "at most 4,096 values")]
 fn score(held: &VecDeque<f32>, value: f64, floor: &dyn Fn(f64) -> f64) -> f64 {
-    let mut values: Vec<f64> = held.iter().map(|&value| f64::from(value)).collect();
+    let (count, half) = (held.len(), held.len() / 2);
+    let behind = held.range(count - half..);
+    let pairs = held.range(..half).zip(behind);
+    let mut rises: Vec<f64> =
+        pairs.map(|(before, behind)| f64::from(*behind) - f64::from(*before)).collect();
+    let slope = median(&mut rises).min(0.0) / (count - half).max(1) as f64;
+    let moved = |(at, value): (usize, &f32)| f64::from(*value) + slope * (count - at) as f64;
+    let mut values: Vec<f64> = held.iter().enumerate().map(moved).collect();
     let center = median(&mut values);
     for held in &mut values {
         *held = (*held - center).abs();
