@@ -71,7 +71,6 @@ mod shards;
 mod spike;
 mod step;
 mod tensorboard;
-mod validation;
 #[cfg(test)]
 #[expect(
     clippy::cast_possible_wrap,
@@ -80,6 +79,7 @@ mod validation;
     reason = "small numbers"
 )]
 mod tests;
+mod validation;
 
 /// The token shards to train on.
 pub struct TokenSet<'a> {

@@ -98,11 +98,13 @@ impl Detector {
     }
 }
 
-/// `value` above the median of `held`, in robust standard deviations.
+/// How far `value` lies above `held`, in robust standard deviations.
 ///
-/// Both are of values moved along the line that the window falls by (the median slope between its
-/// halves, as Theil and Sen have it; never one that rises): early in a training the fall of the loss
-/// within a window is many times its noise, and a spike of 10 % would drown in it.
+/// It is held against the median of values moved along the line that the window falls by (the median
+/// slope between its halves, as Theil and Sen have it; never one that rises): early in a training the
+/// fall of the loss within a window is many times its noise, and a spike of 10 % would drown in it.
+/// But a fall that ends lies above that line too, so `value` must also lie above the greatest of the
+/// last quarter of the window, in units of the smallest deviation.
 #[expect(clippy::cast_precision_loss, reason = "at most 4,096 values")]
 fn score(held: &VecDeque<f32>, value: f64, floor: &dyn Fn(f64) -> f64) -> f64 {
     let (count, half) = (held.len(), held.len() / 2);
@@ -118,7 +120,10 @@ fn score(held: &VecDeque<f32>, value: f64, floor: &dyn Fn(f64) -> f64) -> f64 {
         *held = (*held - center).abs();
     }
     let deviation = 1.4826 * median(&mut values);
-    (value - center) / deviation.max(floor(center)).max(f64::MIN_POSITIVE)
+    let floor = floor(center).max(f64::MIN_POSITIVE);
+    let recent = held.range(count - (count / 4).max(1).min(count)..).copied();
+    let above = value - f64::from(recent.fold(f32::NEG_INFINITY, f32::max));
+    ((value - center) / deviation.max(floor)).min(above / floor)
 }
 
 /// The median; 0 of nothing.
@@ -178,6 +183,13 @@ mod tests {
     fn a_calm_training_has_no_spikes() {
         for deviation in [0.0, 0.02, 0.2] {
             assert_eq!(run(&settings(""), curve(5_000, deviation)), [0; 0]);
+            // A loss that falls steeply, and then does not.
+            let knees = curve(5_000, deviation).enumerate().map(|(step, (loss, norm))| {
+                #[expect(clippy::cast_precision_loss)]
+                let knee = 3.0 / (1.0 + libm::exp((step as f64 - 150.0) / 10.0));
+                (loss + knee, norm)
+            });
+            assert_eq!(run(&settings(""), knees), [0; 0]);
         }
     }
 

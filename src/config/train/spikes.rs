@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// A step spikes where its loss, or the logarithm of its gradient norm, lies more than `threshold`
 /// robust standard deviations (1.4826 × the median absolute deviation) above the median of the last
-/// `window` steps that did not spike, or is not a finite number. The update of such a step is left
+/// `window` steps that did not spike, along the line that these fall by, and above all of the last
+/// quarter of them; or is not a finite number. The update of such a step is left
 /// out, as OLMo does. Where `patience` of the last 2 × `patience` steps spike, the training goes back
 /// `rollback_steps` before the first of them and on behind the samples of `skip_steps` steps, as PaLM
 /// did by hand (<https://arxiv.org/abs/2204.02311>, section 5.1). If that does not help, the learning
