@@ -77,25 +77,32 @@ fn kill_behind(pipeline: &str, run: &Path, lines: usize) {
 #[test]
 fn a_killed_training_ends_with_the_same_bytes_over_epochs_and_two_resumes() {
     let lab = Lab::new();
-    // Several epochs of the samples.
-    let train = "preset = \"30k\"\nsteps = 90\nbatch_tokens = 2048\nlearning_rate = 0.01\n\
-                 eval_every = 0\ncheckpoint_every = 7\ndevice = \"cpu\"";
-    let pipeline = pipeline(&lab, train);
+    for number in 0..30_u32 {
+        let words: Vec<String> =
+            (0..90).map(|word| format!("{}", (number * 90 + word) * 7919 % 1000)).collect();
+        lab.write(&format!("corpus/{number}.txt"), words.join(" "));
+    }
+    // An epoch is some 10 steps.
+    let train = "preset = \"30k\"\nsteps = 40\nbatch_tokens = 256\nlearning_rate = 0.01\n\
+                 eval_every = 0\ncheckpoint_every = 4\ndevice = \"cpu\"";
+    let text = std::fs::read_to_string(pipeline(&lab, train)).unwrap();
+    let corpus = lab.text("corpus/*.txt");
+    let pipeline = lab.write("corpus.toml", text.replace(&sample("plain/*.txt"), &corpus));
     let (whole, killed) = (lab.path("whole"), lab.path("killed"));
     succeed(&["run", &pipeline, "--out", whole.to_str().unwrap()]);
-    for lines in [20, 55] {
+    for lines in [9, 27] {
         kill_behind(&pipeline, &killed, lines);
         assert!(!killed.join("train.json").exists(), "it was killed too late");
     }
     let output = crate::support::call(&["run", &pipeline, "--out", killed.to_str().unwrap()]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("going on from step"));
-    assert!(checkpoint(&whole, 90) == checkpoint(&killed, 90));
+    assert!(checkpoint(&whole, 40) == checkpoint(&killed, 40));
     let report = |run: &Path| std::fs::read_to_string(run.join("train.json")).unwrap();
     assert_eq!(report(&whole), report(&killed));
     let report: serde_json::Value = serde_json::from_str(&report(&whole)).unwrap();
     assert_eq!(report["sample_chain"].as_str().unwrap().len(), 32);
     let metrics = std::fs::read_to_string(killed.join("training/metrics.jsonl")).unwrap();
-    assert_eq!(metrics.lines().count(), 90);
+    assert_eq!(metrics.lines().count(), 40);
 }
 
 #[test]

@@ -123,15 +123,11 @@ impl Appended {
 
     fn push(&mut self, mut bytes: Vec<u8>) -> Result<(), TrainError> {
         let path = self.path;
-        match &mut self.file {
-            Some(file) => {
-                file.write_all(&bytes).map_err(|source| TrainError::Metrics { path, source })
-            }
-            None => {
-                self.held.append(&mut bytes);
-                Ok(())
-            }
+        if let Some(file) = &mut self.file {
+            return file.write_all(&bytes).map_err(|source| TrainError::Metrics { path, source });
         }
+        self.held.append(&mut bytes);
+        Ok(())
     }
 
     fn flush(&self, run: &Store) -> Result<(), TrainError> {

@@ -81,6 +81,9 @@ mod tensorboard;
 mod tests;
 mod validation;
 
+/// Tells how many bytes of text tokens stand for.
+pub type TextBytes<'a> = dyn Fn(&[i64]) -> Option<u64> + 'a;
+
 /// The token shards to train on.
 pub struct TokenSet<'a> {
     /// Where the shards are.
@@ -96,7 +99,7 @@ pub struct TokenSet<'a> {
     /// Tokens predicted in one sequence.
     pub sequence_length: usize,
     /// How many bytes of text tokens stand for, where the tokenizer can tell.
-    pub text_bytes: Option<&'a dyn Fn(&[i64]) -> Option<u64>>,
+    pub text_bytes: Option<&'a TextBytes<'a>>,
 }
 
 /// Raised when the same settings and shards give another order of the data than before: it belongs

@@ -32,7 +32,8 @@ pub(crate) struct Order {
 }
 
 /// Where a document comes in an epoch.
-pub(crate) fn key(seed: u64, epoch: u64, identity: u64) -> u64 {
+#[cfg(test)]
+fn key(seed: u64, epoch: u64, identity: u64) -> u64 {
     stream(stream(seed, epoch), identity)
 }
 

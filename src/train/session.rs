@@ -139,7 +139,7 @@ impl Session<'_> {
         };
         self.metrics.push(&metrics::Line {
             step,
-            time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+            time: now(),
             tokens: step * self.settings.batch_tokens(),
             loss: finite(result.loss),
             learning_rate: rate,
@@ -256,13 +256,10 @@ impl Session<'_> {
     pub(super) fn restore(&mut self) -> Result<(), TrainError> {
         let found =
             checkpoint::resume(self.run, &mut self.trainer, self.digest, &self.interventions)?;
-        (self.progress, self.saved) = match found {
-            Some((progress, folder)) => (progress, folder),
-            None => {
-                self.trainer = Trainer::new(self.settings, self.device)?;
-                (Progress::default(), String::new())
-            }
-        };
+        if found.is_none() {
+            self.trainer = Trainer::new(self.settings, self.device)?;
+        }
+        (self.progress, self.saved) = found.unwrap_or_default();
         self.metrics = Metrics::open(self.run, self.progress.step)?;
         Ok(())
     }
@@ -289,6 +286,12 @@ fn skipped_step(step: u64, samples: &[u64], result: &StepResult, scores: Scores)
         loss_score: scores.loss.and_then(narrow),
         gradient_norm_score: scores.gradient_norm.and_then(narrow),
     }
+}
+
+/// Seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "metrics say when; no result depends on it")]
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// Whether something is due after step `done` of `steps`: `every` so many, and at the end.

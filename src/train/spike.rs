@@ -197,10 +197,7 @@ mod tests {
     fn spikes_are_found_at_once_and_do_not_hide_each_other() {
         let planted = [200, 300, 301, 302, 303, 304, 305, 400];
         let steps = curve(1_000, 0.05).enumerate().map(|(step, (loss, norm))| {
-            match planted.contains(&step) {
-                true => (loss + 0.8, norm),
-                false => (loss, norm),
-            }
+            (if planted.contains(&step) { loss + 0.8 } else { loss }, norm)
         });
         assert_eq!(run(&settings(""), steps), planted);
         let norms = curve(1_000, 0.05)

@@ -18,6 +18,10 @@ use super::{TokenSet, TrainError};
 /// nats. Sources share them in proportion to what they have.
 pub(crate) const VALIDATION_TOKENS: u64 = 1 << 18;
 
+/// Documents of so many tokens, those with the smallest identities, are looked at: a source with less
+/// than about 1 in 100,000 of the tokens may be missing, and the ledger is asked for few.
+const CONSIDERED_TOKENS: u64 = VALIDATION_TOKENS * 16;
+
 /// One document gives at most this part of the tokens of its source, where the source has more than
 /// are scored.
 const PART_OF_A_DOCUMENT: u64 = 8;
@@ -48,11 +52,20 @@ impl Validation {
     pub(crate) fn open(set: &TokenSet<'_>, length: usize) -> Result<Self, TrainError> {
         let tokens = Tokens::open(set.store, &set.validation, set.vocab_size)?;
         let documents = Documents::load(set.store, &set.validation, &tokens)?;
-        let starts = (0..documents.len()).map(|number| documents.start(number)).collect();
+        let numbers = sorted_by(0..documents.len(), |number| documents.identity(number));
+        let mut considered = 0;
+        let candidates = numbers.iter().take_while(|&&number| {
+            let enough = considered >= CONSIDERED_TOKENS;
+            considered += u64::from(documents.length(number));
+            !enough
+        });
+        let candidates: Vec<u32> = candidates.copied().collect();
+        let total = candidates.iter().map(|&number| u64::from(documents.length(number))).sum();
+        let starts = candidates.iter().map(|&number| documents.start(number)).collect();
         let ids = documents::ids(set.store, &set.validation, &tokens, &starts)?;
-        let names = source_names(set.store, ids.values().copied().collect())?;
+        let names = source_names(set.store, &ids.values().copied().collect())?;
         let mut by_source: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-        for number in sorted_by(0..documents.len(), |number| documents.identity(number)) {
+        for number in candidates {
             let name = ids.get(&documents.start(number)).and_then(|id| names.get(id));
             by_source.entry(name.map_or("", String::as_str)).or_default().push(number);
         }
@@ -60,7 +73,7 @@ impl Validation {
         for (name, numbers) in by_source {
             let available: u64 =
                 numbers.iter().map(|&number| u64::from(documents.length(number))).sum();
-            let quota = share(available, tokens.len());
+            let quota = share(available, total);
             let most = if available > quota { quota / PART_OF_A_DOCUMENT } else { available };
             let mut source = Source {
                 name: name.to_owned(),
@@ -135,9 +148,9 @@ fn share(available: u64, total: u64) -> u64 {
 /// The sources of documents, as the ledger names them.
 fn source_names(
     store: &Store,
-    ids: BTreeSet<DocumentId>,
+    ids: &BTreeSet<DocumentId>,
 ) -> Result<BTreeMap<DocumentId, String>, TrainError> {
-    let rows = ledger::rows::find(store, &ids, Some(&["source"]))?;
+    let rows = ledger::rows::find(store, ids, Some(&["source"]))?;
     let name = |row: &serde_json::Map<String, serde_json::Value>| {
         row.get("source").and_then(|name| name.as_str()).unwrap_or_default().to_owned()
     };

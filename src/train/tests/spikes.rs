@@ -7,6 +7,12 @@ use super::*;
 use crate::document::DocumentId;
 
 const STEPS: u64 = 150;
+/// What becomes of a document's tokens, by its number.
+type Poison = fn(usize, &[u32]) -> Vec<u32>;
+
+/// When a training dies.
+type Death = fn(&Event<'_>) -> bool;
+
 /// Steps whose documents are poisoned.
 const POISONED: std::ops::RangeInclusive<u64> = 100..=107;
 
@@ -33,7 +39,7 @@ fn corpus() -> (Vec<Vec<u32>>, BTreeSet<usize>) {
 }
 
 /// Writes the corpus with some documents poisoned, or left out.
-fn write(store: &Store, poison: Option<&dyn Fn(usize, &[u32]) -> Vec<u32>>) -> BTreeSet<String> {
+fn write(store: &Store, poison: Option<Poison>) -> BTreeSet<String> {
     let (texts, poisoned) = corpus();
     let mut ids: Vec<DocumentId> = Vec::new();
     let mut kept = Vec::new();
@@ -70,7 +76,7 @@ fn a_poisoned_window_is_found_left_behind_and_reported_and_a_crash_changes_nothi
     assert_eq!(expected.rollbacks, 0, "a calm training does not go back");
 
     let (_folder, poisoned) = store();
-    let ids = write(&poisoned, Some(&noise));
+    let ids = write(&poisoned, Some(noise));
     let (report, _) = run(&settings(25), &poisoned, "digest");
     assert_eq!(report.rollbacks, 1);
     assert_eq!(report.skipped_samples, 16 * 32);
@@ -94,7 +100,7 @@ fn a_poisoned_window_is_found_left_behind_and_reported_and_a_crash_changes_nothi
 
     // The result depends on the samples left out alone: not on checkpoints, nor on crashes.
     let straight = checkpoint_files(&poisoned, STEPS);
-    let deaths: [(&str, fn(&Event<'_>) -> bool); 4] = [
+    let deaths: [(&str, Death); 4] = [
         ("a skipped step", |event| matches!(event, Event::Skipped { .. })),
         ("before the decision", |event| matches!(event, Event::Recovering { .. })),
         ("behind the decision", |event| matches!(event, Event::Recovered { .. })),
@@ -102,7 +108,7 @@ fn a_poisoned_window_is_found_left_behind_and_reported_and_a_crash_changes_nothi
     ];
     for (number, (what, death)) in (0..).zip(deaths) {
         let (_folder, store) = store();
-        write(&store, Some(&noise));
+        write(&store, Some(noise));
         let settings = settings([25, 10, 40, 0][number]);
         assert!(die(&settings, &store, death), "{what}");
         let (again, _) = run(&settings, &store, "digest");
