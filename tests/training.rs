@@ -53,6 +53,91 @@ fn a_run_ends_with_a_checkpoint_and_both_losses_and_resumes_to_the_same_bytes() 
     );
 }
 
+/// Starts a run and kills it (SIGKILL) when its metrics have `lines` lines.
+fn kill_behind(pipeline: &str, run: &Path, lines: usize) {
+    let mut child = crate::support::tamis()
+        .args(["run", pipeline, "--out", run.to_str().unwrap()])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let metrics = run.join("training/metrics.jsonl");
+    loop {
+        let ended = child.try_wait().unwrap().is_some();
+        let found = std::fs::read_to_string(&metrics).unwrap_or_default();
+        if ended || found.lines().count() >= lines {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_killed_training_ends_with_the_same_bytes_over_epochs_and_two_resumes() {
+    let lab = Lab::new();
+    for number in 0..30_u32 {
+        let words: Vec<String> =
+            (0..90).map(|word| format!("{}", (number * 90 + word) * 7919 % 1000)).collect();
+        lab.write(&format!("corpus/{number}.txt"), words.join(" "));
+    }
+    // An epoch is some 10 steps.
+    let train = "preset = \"30k\"\nsteps = 40\nbatch_tokens = 256\nlearning_rate = 0.01\n\
+                 eval_every = 0\ncheckpoint_every = 4\ndevice = \"cpu\"";
+    let text = std::fs::read_to_string(pipeline(&lab, train)).unwrap();
+    let corpus = lab.text("corpus/*.txt");
+    let pipeline = lab.write("corpus.toml", text.replace(&sample("plain/*.txt"), &corpus));
+    let (whole, killed) = (lab.path("whole"), lab.path("killed"));
+    succeed(&["run", &pipeline, "--out", whole.to_str().unwrap()]);
+    for lines in [9, 27] {
+        kill_behind(&pipeline, &killed, lines);
+        assert!(!killed.join("train.json").exists(), "it was killed too late");
+    }
+    let output = crate::support::call(&["run", &pipeline, "--out", killed.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("going on from step"));
+    assert!(checkpoint(&whole, 40) == checkpoint(&killed, 40));
+    let report = |run: &Path| std::fs::read_to_string(run.join("train.json")).unwrap();
+    assert_eq!(report(&whole), report(&killed));
+    let report: serde_json::Value = serde_json::from_str(&report(&whole)).unwrap();
+    assert_eq!(report["sample_chain"].as_str().unwrap().len(), 32);
+    let metrics = std::fs::read_to_string(killed.join("training/metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().count(), 40);
+}
+
+#[test]
+fn the_documents_of_a_batch_are_told() {
+    let lab = Lab::new();
+    let text = std::fs::read_to_string(pipeline(&lab, TINY)).unwrap();
+    let stage = "[[stage]]\nname = \"words\"\nop = \"length\"\n[tokens]";
+    let pipeline = lab.write("signals.toml", text.replace("[tokens]", stage));
+    let run = lab.path("run");
+    let out = run.to_str().unwrap();
+    succeed(&["run", &pipeline, "--out", out]);
+    let json = succeed(&["explain-batch", out, "--step", "3", "--format", "json"]);
+    let batch: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(batch["samples"], serde_json::json!([8, 11]));
+    let documents = batch["documents"].as_array().unwrap();
+    // Four rows of 64 tokens and the one behind them.
+    let tokens: u64 = documents.iter().map(|it| it["tokens"].as_u64().unwrap()).sum();
+    assert_eq!((tokens, &batch["tokens"]), (4 * 65, &serde_json::json!(4 * 65)));
+    let rows: Vec<u64> = documents.iter().map(|it| it["row"].as_u64().unwrap()).collect();
+    assert!(rows.is_sorted() && rows.first() == Some(&0) && rows.last() == Some(&3));
+    for document in documents {
+        let ledger = &document["ledger"];
+        assert_eq!((&ledger["source"], &ledger["verdict"]), (&"plain".into(), &"kept".into()));
+        assert!(ledger.as_object().unwrap().keys().any(|name| name.starts_with("words.")));
+        let id = document["id"].as_str().unwrap();
+        let query = format!("SELECT tokens FROM ledger WHERE id = '{id}'");
+        let counted = succeed(&["query", out, &query, "--format", "json"]);
+        assert!(counted.contains(&document["of"].to_string()), "{counted} for {document}");
+    }
+    let text = succeed(&["explain-batch", out, "--step", "3"]);
+    assert!(text.starts_with("step 3 of 6: samples 8 to 11") && text.contains("words."), "{text}");
+    let error = fail(2, &["explain-batch", out, "--step", "7"]);
+    assert!(error.contains("steps 1 to 6"), "{error}");
+}
+
 #[test]
 fn wrong_training_settings_are_found_before_anything_runs() {
     let lab = Lab::new();
@@ -61,6 +146,7 @@ fn wrong_training_settings_are_found_before_anything_runs() {
         ("preset = \"2m\"", "unknown value"),
         ("preset = \"30k\"\nlearning_rate = -1.0", "learning_rate"),
         ("presett = \"30k\"", "did you mean `preset`"),
+        ("preset = \"30k\"\n[train.spikes]\nwindow = 4", "train.spikes.window"),
     ] {
         let pipeline = pipeline(&lab, train);
         let stderr = fail(2, &["check", &pipeline]);

@@ -4,6 +4,8 @@
 mod check;
 mod dedup_quality;
 mod explain;
+#[cfg(feature = "train")]
+mod explain_batch;
 mod export;
 mod fit_classifier;
 mod fit_tokenizer;
@@ -57,6 +59,9 @@ enum Command {
     Check(check::Check),
     /// Show the plan of a pipeline: phases, exchanges, tasks.
     Explain(explain::Explain),
+    /// List the documents that a step of the training read, with what the ledger knows of them.
+    #[cfg(feature = "train")]
+    ExplainBatch(explain_batch::ExplainBatch),
     /// Ask the ledger of a run by SQL.
     Query(query::Query),
     /// Tell all that is known of a record: its way through the stages, its signals, its verdict.
@@ -148,6 +153,10 @@ impl Exit {
                 return Self::Data;
             }
             #[cfg(feature = "train")]
+            if let Some(crate::train::TrainError::NoStep { .. }) = cause.downcast_ref() {
+                return Self::Usage;
+            }
+            #[cfg(feature = "train")]
             if cause.is::<crate::train::TrainError>() {
                 return Self::Data;
             }
@@ -192,6 +201,8 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
+        #[cfg(feature = "train")]
+        Command::ExplainBatch(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Why(command) => command.run(),
         Command::Whatif(command) => command.run(),

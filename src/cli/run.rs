@@ -118,7 +118,7 @@ impl Run {
         if self.until == Until::Train
             && let Some(train) = &pipeline.train
         {
-            super::training::train(train, &engine, self.format)?;
+            super::training::train(train, &engine, &assets, self.format)?;
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ use super::{OutputFormat, print};
 use crate::config::train::{TrainConfig, TrainSettings};
 use crate::exec::engine::Engine;
 use crate::exec::summary::grouped;
+use crate::model::Assets;
+use crate::store::Store;
 use crate::tokens::dataset::Dataset;
 use crate::tokens::shard::ShardEntry;
 use crate::train::{self, Blend, Event, TokenSet, TrainReport};
@@ -18,6 +20,7 @@ use crate::train::{self, Blend, Event, TokenSet, TrainReport};
 pub(super) fn train(
     config: &TrainConfig,
     engine: &Engine,
+    assets: &Assets,
     format: OutputFormat,
 ) -> anyhow::Result<()> {
     let (store, plan) = (&engine.store, &engine.plan);
@@ -28,27 +31,21 @@ pub(super) fn train(
         config.resolve(tokens.layout.sequence_length as usize, tokens.layout.vocab_size)?;
     // The number of threads decides the order of sums inside libtorch, so it is always said.
     tch::set_num_threads(i32::try_from(engine.resources.threads).unwrap_or(i32::MAX));
-    let mut set = TokenSet {
-        store,
-        train: Vec::new(),
-        blend: Blend::default(),
-        validation: Vec::new(),
-        vocab_size: tokens.layout.vocab_size,
-        sequence_length: tokens.layout.sequence_length as usize,
-    };
-    // What the training depends on: its settings and the bytes of the shards.
-    let mut identity = serde_json::to_string(&settings)?;
     let dataset = Dataset::load(store)?;
-    set.blend = blend(&dataset);
+    let tokenizer = assets.tokenizer(&tokens.tokenizer)?;
+    let text_bytes = |ids: &[i64]| {
+        let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
+        tokenizer.decode(&ids).ok().map(|text| text.len() as u64)
+    };
+    let mut set = token_set(store, &dataset);
+    set.text_bytes = Some(&text_bytes);
+    // What the training depends on: its settings, the order of the data and the bytes of the shards.
+    let mut identity = format!("{}{}", train::ORDER, serde_json::to_string(&settings)?);
     if !set.blend.stages.is_empty() {
         let _ = write!(identity, "{:?}", set.blend);
     }
-    for shard in &dataset.shards {
-        for file in &shard.shard.files {
-            identity.push_str(&file.xxh3);
-        }
-        let list = if shard.place.validation { &mut set.validation } else { &mut set.train };
-        list.push(shard.place.stem());
+    for file in dataset.shards.iter().flat_map(|shard| &shard.shard.files) {
+        identity.push_str(&file.xxh3);
     }
     let digest = format!("{:032x}", xxh3_128(identity.as_bytes()));
     let mut shown = Shown::new(&settings, format);
@@ -58,6 +55,23 @@ pub(super) fn train(
     match format {
         OutputFormat::Text => print(&text(&report)),
         OutputFormat::Json => print(&format!("{}\n", serde_json::to_string_pretty(&report)?)),
+    }
+}
+
+/// The shards of a data set, to train on.
+pub(super) fn token_set<'a>(store: &'a Store, dataset: &Dataset) -> TokenSet<'a> {
+    let stems = |validation: bool| {
+        let shards = dataset.shards.iter().filter(|shard| shard.place.validation == validation);
+        shards.map(|shard| shard.place.stem()).collect()
+    };
+    TokenSet {
+        store,
+        train: stems(false),
+        blend: blend(dataset),
+        validation: stems(true),
+        vocab_size: dataset.layout.vocab_size,
+        sequence_length: dataset.sequence_length as usize,
+        text_bytes: None,
     }
 }
 
@@ -96,10 +110,21 @@ fn blend(dataset: &Dataset) -> Blend {
 }
 
 fn text(report: &TrainReport) -> String {
+    let bits = report
+        .validation_bits_per_byte
+        .map_or(String::new(), |bits| format!(" ({bits:.3} bits a byte)"));
+    let back = match report.rollbacks {
+        0 => String::new(),
+        times => format!(
+            "went back {times} times after loss spikes and left out {} samples: \
+             training/ledger.jsonl, training/quarantine.jsonl\n",
+            grouped(report.skipped_samples)
+        ),
+    };
     let verdict = if report.validation_loss < report.unigram_loss { "below" } else { "NOT below" };
     format!(
         "trained {} parameters for {} steps on {} tokens: training loss {:.3}\n\
-         validation loss {:.3} nats a token, {verdict} the unigram model's {:.3}; checkpoint {}\n",
+         {back}validation loss {:.3} nats a token{bits}, {verdict} the unigram model's {:.3}; checkpoint {}\n",
         grouped(report.parameters),
         grouped(report.steps),
         grouped(report.tokens),
@@ -161,7 +186,19 @@ impl Shown {
                 self.bar.set_message(message);
             }
             Event::Evaluated { validation_loss, .. } => self.validation = Some(*validation_loss),
-            Event::Checkpoint { .. } => {}
+            Event::Skipped { step, loss, gradient_norm } => self.bar.suspend(|| {
+                eprintln!(
+                    "  step {step} spikes (loss {loss:.3}, gradient norm {gradient_norm:.3}): its update is left out"
+                );
+            }),
+            Event::Recovered { to_step, skipped, attempt } => self.bar.suspend(|| {
+                let rate = if *attempt > 1 { ", with half the learning rate" } else { "" };
+                eprintln!(
+                    "  going back behind step {to_step} and leaving out {} samples{rate}; see training/quarantine.jsonl",
+                    grouped(*skipped)
+                );
+            }),
+            Event::Checkpoint { .. } | Event::Recovering { .. } => {}
         }
     }
 }

@@ -5,8 +5,12 @@
 //! the user leaves out is decided here, by size, from the formulas of `OLMo`'s model ladder
 //! (<https://arxiv.org/abs/2412.04403>; `model_ladder` in <https://github.com/allenai/OLMo-core>).
 
+mod spikes;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::spikes::{SpikeSettings, SpikesConfig};
 
 /// Trains a small Llama-style model on the shards of this run.
 ///
@@ -88,13 +92,17 @@ pub struct TrainConfig {
     /// at most 1,000. Has no influence on the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<u64>,
-    /// Steps between two checkpoints; 0 saves at the end alone. The last two are kept. Default: a
-    /// quarter of the steps, at most 1,000. Has no influence on the model.
+    /// Steps between two checkpoints; 0 saves at the end alone. The last two are kept, and one that
+    /// a loss spike can go back to. Default: a quarter of the steps, at most 1,000. Has no influence
+    /// on the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<u64>,
     /// Where to train. Default: `auto`, which takes the first CUDA device and else the CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceChoice>,
+    /// Loss spikes: how they are found and answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spikes: Option<SpikesConfig>,
 }
 
 /// A named size of model. The name is N, the number of parameters without the embeddings.
@@ -204,7 +212,7 @@ pub enum DeviceChoice {
 ///
 /// Serializes to what determines the weights, for the digest of the training: `eval_every`,
 /// `checkpoint_every` and `device` are left out, so that changing them goes on with the same run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
     /// Transformer blocks.
     pub layers: u32,
@@ -246,6 +254,8 @@ pub struct TrainSettings {
     pub precision: Precision,
     /// Seed of the initial weights and of the order of the data.
     pub seed: u64,
+    /// How loss spikes are found and answered.
+    pub spikes: SpikeSettings,
     /// Steps between two validations; 0 for the end alone.
     #[serde(skip)]
     pub eval_every: u64,
@@ -347,6 +357,8 @@ impl TrainConfig {
                 "lower it, or raise `steps` or `tokens`",
             );
         }
+        let spikes = self.spikes.clone().unwrap_or_default().resolve(steps);
+        let spikes = spikes.or_else(|(key, problem, hint)| wrong(key, problem, hint))?;
         Ok(TrainSettings {
             layers,
             width,
@@ -370,6 +382,7 @@ impl TrainConfig {
             epsilon: 1e-8,
             precision: self.precision.unwrap_or(Precision::Fp32),
             seed: self.seed.unwrap_or(0),
+            spikes,
             eval_every: self.eval_every.unwrap_or_else(|| steps.div_ceil(10).min(1_000)),
             checkpoint_every: self.checkpoint_every.unwrap_or_else(|| steps.div_ceil(4).min(1_000)),
             device: self.device.unwrap_or_default(),

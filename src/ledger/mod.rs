@@ -17,6 +17,7 @@ pub mod export;
 mod fate;
 pub mod inspect;
 pub mod query;
+pub mod rows;
 pub mod run;
 mod table;
 pub mod whatif;

@@ -13,6 +13,7 @@ pub mod dataset;
 pub(crate) mod deal;
 pub mod encode;
 pub mod format;
+pub mod index;
 pub mod mixture;
 mod pack;
 pub mod record;

@@ -1,8 +1,8 @@
 //! The unigram model: what a language model must beat to have learned anything but frequencies.
 
 use super::TrainError;
-use super::data::Validation;
 use super::shards::Tokens;
+use super::validation::Validation;
 
 /// Cross-entropy of the validation tokens under the frequencies of the training tokens, in nats a
 /// token.
@@ -21,7 +21,10 @@ pub(crate) fn unigram_loss(
     let mut counts = vec![1_u64; vocab_size as usize];
     train.visit(0, train.len(), |id| counts[id as usize] += 1)?;
     let mut occurrences = vec![0_u64; vocab_size as usize];
-    validation.visit_targets(|id| occurrences[id as usize] += 1)?;
+    for id in validation.targets().filter_map(|id| usize::try_from(id).ok()) {
+        // Ids are below the vocabulary's size: reading checked it.
+        occurrences[id] += 1;
+    }
 
     let log_total = libm::log((train.len() + u64::from(vocab_size)) as f64);
     let (mut nats, mut tokens) = (0.0, 0);
@@ -35,18 +38,27 @@ pub(crate) fn unigram_loss(
 #[cfg(test)]
 mod tests {
     use super::super::shards::tests::write_shard;
+    use super::super::{Blend, TokenSet};
     use super::*;
     use crate::store::Store;
 
     #[test]
     fn is_the_smoothed_cross_entropy() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().to_str().unwrap()).unwrap();
-        write_shard(&store, "train", &[vec![0, 0, 0, 1]]);
-        write_shard(&store, "validation", &[vec![1, 0, 2]]);
-        let open = |name: &str| Tokens::open(&store, &[name.to_owned()], 3).unwrap();
-        let validation = Validation::new(open("validation"), 8).unwrap();
-        let loss = unigram_loss(&open("train"), &validation, 3).unwrap();
+        let store = Store::in_memory();
+        write_shard(&store, "train_00000", &[vec![0, 0, 0, 1]]);
+        write_shard(&store, "validation_00000", &[vec![1, 0, 2]]);
+        let set = TokenSet {
+            store: &store,
+            train: vec!["tokens/train_00000".to_owned()],
+            blend: Blend::default(),
+            validation: vec!["tokens/validation_00000".to_owned()],
+            vocab_size: 3,
+            sequence_length: 8,
+            text_bytes: None,
+        };
+        let validation = Validation::open(&set, 8).unwrap();
+        let train = Tokens::open(&store, &set.train, 3).unwrap();
+        let loss = unigram_loss(&train, &validation, 3).unwrap();
         // Targets 0 and 2: p = 4/7 and 1/7.
         let expected = -((4.0_f64 / 7.0).ln() + (1.0_f64 / 7.0).ln()) / 2.0;
         assert!((loss - expected).abs() < 1e-12);

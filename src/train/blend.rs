@@ -1,16 +1,15 @@
 //! Which window of which cell a sample is, where training shards are a blend of cells.
 //!
-//! In every stage each cell has a quota of windows, in proportion to the tokens asked of it; the
-//! stage's samples visit the quotas in an order that is a permutation of all of them. A cell's windows
-//! are visited in an order of their own, another one each time around, and a stage goes on with a cell
-//! where the one before left it. All of it is arithmetic on the number of the sample.
+//! In every stage each cell has a quota of windows, in proportion to the tokens asked of it, and the
+//! quotas are interleaved evenly: the *k*th of *q* windows of a cell comes at (*k* + ½)/*q* of the
+//! stage, ties in the order of cells. So every stretch of a stage has its shares to within a window a
+//! cell. A cell's windows come in their order, and a stage goes on with a cell where the one before
+//! left it. All of it is arithmetic on the number of the sample.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use super::TrainError;
-use super::data::permute;
-use super::random::stream;
-
-/// Keeps the orders within cells apart from those of stages.
-const CELL_ORDER: u64 = 0x6365_6c6c;
 
 /// How training shards are blended: the tokens of each cell, and what each stage takes of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,100 +23,150 @@ pub struct Blend {
 /// A [`Blend`] in windows.
 #[derive(Debug)]
 pub(super) struct Windows {
-    seed: u64,
-    /// First token and number of windows of each cell.
-    cells: Vec<(u64, u64)>,
     stages: Vec<StageWindows>,
     /// Windows of all stages.
     total: u64,
-    length: u64,
+    /// Windows that all stages take of each cell.
+    taken: Vec<u64>,
+    walk: Option<Walk>,
 }
 
 #[derive(Debug)]
 struct StageWindows {
     /// Windows of the stages before.
     before: u64,
-    /// For each cell, where its quota begins in the stage; the stage's windows last.
-    starts: Vec<u64>,
+    /// For each cell, its windows in the stage.
+    quotas: Vec<u64>,
     /// For each cell, the windows that the stages before took of it.
     taken: Vec<u64>,
 }
 
+/// A place in the interleaved quotas of a stage.
+#[derive(Debug)]
+struct Walk {
+    stage: usize,
+    next: u64,
+    /// Windows of each cell before it.
+    passed: Vec<u64>,
+    /// When the next window of each cell comes, and the cell.
+    coming: BinaryHeap<Reverse<(u64, usize)>>,
+}
+
+/// When the window `k` of `quota` comes, in 2⁻⁶⁴ of a stage.
+#[expect(clippy::cast_possible_truncation, reason = "k < quota, so it is below 2^64")]
+fn time(k: u64, quota: u64) -> u64 {
+    (((2 * u128::from(k) + 1) << 63) / u128::from(quota)) as u64
+}
+
+/// How many windows of `quota` come before `until`.
+#[expect(clippy::cast_possible_truncation, reason = "at most the quota")]
+fn passed(quota: u64, until: u64) -> u64 {
+    // floor((2k+1)·2⁶³ / quota) < until, if and only if (2k+1)·2⁶³ < until·quota.
+    let odd = (u128::from(until) * u128::from(quota)).div_ceil(1 << 63);
+    (odd / 2).min(u128::from(quota)) as u64
+}
+
+impl Walk {
+    /// The place `at` of a stage with these quotas.
+    fn new(stage: usize, quotas: &[u64], at: u64) -> Self {
+        let before = |until: u64| quotas.iter().map(|&quota| passed(quota, until)).sum::<u64>();
+        // The last moment before which no more than `at` windows come.
+        let (mut low, mut high) = (0, u64::MAX);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if before(middle) <= at { low = middle } else { high = middle - 1 }
+        }
+        let passed: Vec<u64> = quotas.iter().map(|&quota| passed(quota, low)).collect();
+        let coming = quotas
+            .iter()
+            .zip(&passed)
+            .enumerate()
+            .filter(|(_, (quota, passed))| passed < quota)
+            .map(|(cell, (quota, passed))| Reverse((time(*passed, *quota), cell)))
+            .collect();
+        let mut walk = Self { stage, next: passed.iter().sum(), passed, coming };
+        while walk.next < at && walk.step(quotas).is_some() {}
+        walk
+    }
+
+    /// The next cell, and how many of its windows came before.
+    fn step(&mut self, quotas: &[u64]) -> Option<(usize, u64)> {
+        let Reverse((_, cell)) = self.coming.pop()?;
+        let nth = self.passed[cell];
+        self.passed[cell] += 1;
+        self.next += 1;
+        if nth + 1 < quotas[cell] {
+            self.coming.push(Reverse((time(nth + 1, quotas[cell]), cell)));
+        }
+        Some((cell, nth))
+    }
+}
+
 impl Windows {
-    /// Windows of `length` + 1 tokens over cells whose tokens follow each other.
+    /// Quotas of windows of `length` + 1 tokens.
     ///
     /// # Errors
     /// When a cell that is asked for is shorter than a window.
-    pub(super) fn new(blend: &Blend, length: u64, seed: u64) -> Result<Self, TrainError> {
-        let mut cells = Vec::new();
-        let mut start = 0;
+    pub(super) fn new(blend: &Blend, length: u64) -> Result<Self, TrainError> {
         for (cell, &tokens) in blend.cells.iter().enumerate() {
-            let windows = tokens.saturating_sub(1) / length;
-            if windows == 0 && blend.stages.iter().any(|stage| stage[cell] > 0) {
+            let asked = blend.stages.iter().any(|stage| stage[cell] > 0);
+            if asked && tokens.saturating_sub(1) / length == 0 {
                 return Err(TrainError::TooFewTrainingTokens { tokens, sequence_length: length });
             }
-            cells.push((start, windows));
-            start += tokens;
         }
         let mut stages = Vec::new();
         let mut before = 0;
-        let mut taken = vec![0; cells.len()];
+        let mut taken = vec![0; blend.cells.len()];
         for stage in &blend.stages {
-            let mut starts = Vec::with_capacity(cells.len() + 1);
+            let mut quotas = Vec::with_capacity(stage.len());
             let (mut tokens, mut windows) = (0, 0);
-            for (cell, &asked) in stage.iter().enumerate() {
-                starts.push(windows);
+            for &asked in stage {
                 // The sum is rounded, not each: the stage is as long as its tokens.
                 tokens += asked;
                 let end = (tokens + length / 2) / length;
-                if asked > 0 {
-                    windows = windows.max(end);
-                }
-                let quota = windows - starts[cell];
-                taken[cell] += quota;
+                let quota = if asked > 0 { end.saturating_sub(windows) } else { 0 };
+                windows += quota;
+                quotas.push(quota);
             }
-            starts.push(windows);
-            let taken_before =
-                taken.iter().zip(starts.windows(2)).map(|(all, pair)| all - (pair[1] - pair[0]));
-            stages.push(StageWindows { before, taken: taken_before.collect(), starts });
+            stages.push(StageWindows { before, taken: taken.clone(), quotas });
+            for (taken, quota) in taken.iter_mut().zip(&stages[stages.len() - 1].quotas) {
+                *taken += quota;
+            }
             before += windows;
         }
         if before == 0 {
             let tokens = blend.cells.iter().sum();
             return Err(TrainError::TooFewTrainingTokens { tokens, sequence_length: length });
         }
-        Ok(Self { seed, cells, stages, total: before, length })
+        Ok(Self { stages, total: before, taken, walk: None })
     }
 
-    /// First token of the window that sample `sample` reads.
-    pub(super) fn start(&self, sample: u64) -> u64 {
-        let (round, at) = (sample / self.total, sample % self.total);
-        let number = self.stages.partition_point(|stage| stage.before <= at) - 1;
+    /// The stage that sample `sample` is in.
+    pub(super) fn stage(&self, sample: u64) -> usize {
+        let at = sample % self.total;
+        self.stages.partition_point(|stage| stage.before <= at).saturating_sub(1)
+    }
+
+    /// The cell that sample `sample` reads, and how many windows of it were read before.
+    pub(super) fn at(&mut self, sample: u64) -> (usize, u64) {
+        let (round, number) = (sample / self.total, self.stage(sample));
         let stage = &self.stages[number];
-        let windows = stage.starts[self.cells.len()];
-        let key = stream(stream(self.seed, round), number as u64);
-        let place = permute(at - stage.before, windows, key);
-        let cell = stage.starts.partition_point(|&start| start <= place) - 1;
-        let all: u64 = self.taken_in_all(cell);
-        let nth = round * all + stage.taken[cell] + (place - stage.starts[cell]);
-        let (first, count) = self.cells[cell];
-        let (epoch, position) = (nth / count, nth % count);
-        let order = stream(stream(self.seed ^ CELL_ORDER, cell as u64), epoch);
-        first + permute(position, count, order) * self.length
-    }
-
-    /// Windows that all stages take of a cell.
-    fn taken_in_all(&self, cell: usize) -> u64 {
-        self.stages
-            .last()
-            .map_or(0, |stage| stage.taken[cell] + stage.starts[cell + 1] - stage.starts[cell])
+        let at = sample % self.total - stage.before;
+        let walk = match self.walk.take() {
+            Some(walk) if (walk.stage, walk.next) == (number, at) => walk,
+            _ => Walk::new(number, &stage.quotas, at),
+        };
+        let walk = self.walk.insert(walk);
+        // There are as many windows as the quotas say.
+        let (cell, nth) = walk.step(&stage.quotas).unwrap_or_default();
+        (cell, round * self.taken[cell] + stage.taken[cell] + nth)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::{BTreeMap, BTreeSet};
+    use proptest::prelude::*;
 
     #[test]
     fn every_stage_has_its_quotas_and_every_cell_its_turns() {
@@ -126,38 +175,62 @@ mod tests {
             cells: vec![1_001, 501, 77],
             stages: vec![vec![800, 800, 0], vec![100, 600, 300]],
         };
-        let windows = Windows::new(&blend, length, 17).unwrap();
-        assert_eq!(windows.total, 260);
-        let mut visits: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut windows = Windows::new(&blend, length).unwrap();
+        assert_eq!((windows.total, windows.stage(159), windows.stage(160)), (260, 0, 1));
+        let mut next = [0; 3];
         for (first, count, asked) in [(0, 160, [80, 80, 0]), (160, 100, [10, 60, 30])] {
             let mut quotas = [0; 3];
             for sample in first..first + count {
-                let start = windows.start(sample);
-                let cell = usize::from(start >= 1_001) + usize::from(start >= 1_502);
+                let (cell, nth) = windows.at(sample);
+                assert_eq!(nth, next[cell], "a cell goes on where it was left");
+                next[cell] += 1;
                 quotas[cell] += 1;
-                *visits.entry(start).or_default() += 1;
             }
             assert_eq!(quotas, asked);
         }
-        // The first cell has 100 windows and is asked for 90: none twice. The second has 50 and is
-        // asked for 140: each two or three times.
-        assert!(visits.range(..1_001).all(|(_, &count)| count == 1));
-        let second: Vec<u64> = visits.range(1_001..1_502).map(|(_, &count)| count).collect();
-        assert!(second.len() == 50 && second.iter().all(|count| (2..=3).contains(count)));
-        // The next round goes on with other windows of the first cell.
-        let again = (260..420).map(|sample| windows.start(sample)).filter(|&start| start < 1_001);
-        let fresh: BTreeSet<u64> = again.filter(|start| !visits.contains_key(start)).collect();
-        assert_eq!(fresh.len(), 10);
-        // Shares hold early on, not only at the end.
-        let early = (0..80).filter(|&sample| windows.start(sample) < 1_001).count();
-        assert!((25..55).contains(&early), "{early}");
+        // The next round goes on behind the windows of this one.
+        assert_eq!(windows.at(260).1, 90);
+    }
+
+    proptest! {
+        #[test]
+        fn any_place_is_found_and_shares_hold_everywhere(
+            quotas in proptest::collection::vec(0u64..40, 1..6), at in 0u64..100,
+        ) {
+            let total: u64 = quotas.iter().sum();
+            prop_assume!(total > 0);
+            let mut walk = Walk::new(0, &quotas, 0);
+            let all: Vec<_> = std::iter::from_fn(|| walk.step(&quotas)).collect();
+            prop_assert_eq!(all.len() as u64, total);
+            let at = at.min(total);
+            let mut found = Walk::new(0, &quotas, at);
+            let rest: Vec<_> = std::iter::from_fn(|| found.step(&quotas)).collect();
+            prop_assert_eq!(&rest[..], &all[usize::try_from(at).unwrap()..]);
+            #[expect(clippy::cast_precision_loss)]
+            for (cell, quota) in quotas.iter().enumerate() {
+                let behind = |&&(found, _): &&(usize, u64)| found == cell;
+                let early = all[..usize::try_from(at).unwrap()].iter().filter(behind).count();
+                let expected = at as f64 * *quota as f64 / total as f64;
+                let most = quotas.len() as f64;
+                prop_assert!((early as f64 - expected).abs() <= most, "{} for {}", early, expected);
+            }
+        }
+
+        #[test]
+        fn large_quotas_do_not_overflow(quota in 1u64..1 << 50, part in 0u64..1 << 50) {
+            let quotas = [quota, 1, (1 << 50) - 1];
+            let at = part.min(quotas.iter().sum::<u64>() - 1);
+            let mut walk = Walk::new(0, &quotas, at);
+            prop_assert_eq!(walk.next, at);
+            prop_assert!(walk.step(&quotas).is_some());
+        }
     }
 
     #[test]
     fn a_cell_shorter_than_a_window_is_an_error_only_where_it_is_asked_for() {
         let blend = |asked| Blend { cells: vec![100, 5], stages: vec![vec![100, asked]] };
-        assert!(Windows::new(&blend(0), 10, 1).is_ok());
-        let error = Windows::new(&blend(50), 10, 1).err().unwrap();
+        assert!(Windows::new(&blend(0), 10).is_ok());
+        let error = Windows::new(&blend(50), 10).err().unwrap();
         assert!(error.to_string().contains('5'), "{error}");
     }
 }

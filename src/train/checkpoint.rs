@@ -5,7 +5,8 @@
 //!   model.safetensors       weights under Hugging Face's names
 //!   config.json             LlamaForCausalLM
 //!   optimizer.safetensors   AdamW's moments: first.<name>, second.<name>
-//!   state.json              step, samples consumed, digest, sizes and hashes of the others
+//!   state.json              progress (step, samples, chain of sample ids, spike detector), digest,
+//!                           sizes and hashes of the others
 //! ```
 //! `state.json` is written last and by one atomic put: a folder without it, or with files other than
 //! it says, is no checkpoint. It is removed first where a checkpoint is replaced or dropped.
@@ -23,7 +24,9 @@ use crate::config::train::TrainSettings;
 use crate::store::{Store, StoreError};
 
 use super::TrainError;
+use super::interventions::Interventions;
 use super::model::{INITIAL_DEVIATION, NORM_EPSILON, Parameter, ROPE_THETA, WEIGHTS};
+use super::session::Progress;
 use super::step::Trainer;
 
 /// The folder of all checkpoints in the run.
@@ -31,21 +34,16 @@ const FOLDER: &str = "checkpoints";
 /// Checkpoints of one training that are kept: the newest and, should it be damaged, one before it.
 const KEPT: usize = 2;
 /// Version of `state.json`.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// `state.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct State {
+struct State {
     format: u32,
     /// The digest of the training: only an equal one may resume from here.
     digest: String,
-    /// Optimiser steps done.
-    pub(crate) step: u64,
-    /// Training samples consumed: the whole state of the loader.
-    pub(crate) samples: u64,
-    /// Losses of the last steps, for the report alone; 32 bits, whose few digits JSON gives back
-    /// exactly.
-    pub(crate) recent_losses: Vec<f32>,
+    #[serde(flatten)]
+    progress: Progress,
     /// The files beside this one.
     files: BTreeMap<String, FileState>,
 }
@@ -56,7 +54,7 @@ struct FileState {
     xxh3: String,
 }
 
-/// Saves `trainer` after `step` steps over `samples` samples and drops all but the newest checkpoints of this training;
+/// Saves `trainer` and how far it has come, and drops all but the newest checkpoints of this training;
 /// returns the folder.
 ///
 /// # Errors
@@ -65,11 +63,10 @@ pub(crate) fn save(
     run: &Store,
     trainer: &Trainer<'_>,
     digest: &str,
-    step: u64,
-    samples: u64,
-    recent_losses: &[f32],
+    progress: &Progress,
+    interventions: &Interventions,
 ) -> Result<String, TrainError> {
-    let folder = format!("{FOLDER}/step-{step:08}");
+    let folder = format!("{FOLDER}/step-{:08}", progress.step);
     run.delete(&format!("{folder}/state.json"))?;
     let parameters = &trainer.model.parameters;
     let weights = parameters.iter().map(|it| (it.name.clone(), &it.shape[..], &it.tensor));
@@ -89,21 +86,16 @@ pub(crate) fn save(
         files.insert(name.to_owned(), FileState { bytes: bytes.len() as u64, xxh3: hash(&bytes) });
         run.put(&format!("{folder}/{name}"), Bytes::from(bytes))?;
     }
-    let state = State {
-        format: FORMAT,
-        digest: digest.to_owned(),
-        step,
-        samples,
-        recent_losses: recent_losses.to_vec(),
-        files,
-    };
+    let state =
+        State { format: FORMAT, digest: digest.to_owned(), progress: progress.clone(), files };
     run.put(&format!("{folder}/state.json"), Bytes::from(serde_json::to_vec_pretty(&state)?))?;
-    drop_old(run, digest, step)?;
+    drop_old(run, digest, trainer.settings, progress.step, interventions)?;
     Ok(folder)
 }
 
 /// Loads the newest whole checkpoint of the training `digest` into `trainer`; `None` where there is
-/// none. What is found but not usable is warned of.
+/// none. What is found but not usable is warned of; what was written before the training went back
+/// further is passed over.
 ///
 /// # Errors
 /// When the store or libtorch fails.
@@ -111,7 +103,8 @@ pub(crate) fn resume(
     run: &Store,
     trainer: &mut Trainer<'_>,
     digest: &str,
-) -> Result<Option<(State, String)>, TrainError> {
+    interventions: &Interventions,
+) -> Result<Option<(Progress, String)>, TrainError> {
     for folder in folders(run)?.into_iter().rev() {
         let state = match read_state(run, &folder)? {
             Ok(state) => state,
@@ -127,8 +120,11 @@ pub(crate) fn resume(
             );
             continue;
         }
+        if !interventions.accepts(state.progress.step, state.progress.rollbacks) {
+            continue;
+        }
         match load(run, &folder, &state, trainer)? {
-            Ok(()) => return Ok(Some((state, folder))),
+            Ok(()) => return Ok(Some((state.progress, folder))),
             Err(reason) => tracing::warn!("checkpoint {folder} is ignored: {reason}"),
         }
     }
@@ -217,17 +213,35 @@ fn load(
     Ok(Ok(()))
 }
 
-/// Removes the checkpoints of this training before its newest [`KEPT`], and unfinished folders before
-/// `step`; those of other trainings stay.
-fn drop_old(run: &Store, digest: &str, step: u64) -> Result<(), TrainError> {
+/// Removes checkpoints of this training: all but its newest [`KEPT`] and the newest one that a spike
+/// found later can go back to, and unfinished folders; those of other trainings stay.
+fn drop_old(
+    run: &Store,
+    digest: &str,
+    settings: &TrainSettings,
+    step: u64,
+    interventions: &Interventions,
+) -> Result<(), TrainError> {
+    // The training goes back from the first of the spikes, which may lie as far behind.
+    let spikes = &settings.spikes;
+    let back = spikes.rollback_steps + 2 * u64::from(spikes.patience);
     let mut kept = 0;
+    let mut target_kept = false;
     for folder in folders(run)?.into_iter().rev() {
         let drop = match read_state(run, &folder)? {
             Ok(state) if state.digest != digest => false,
-            // Later steps of this training can only be leftovers that were found damaged.
-            Ok(state) if state.step <= step => {
+            // Later steps of this training can only be leftovers: found damaged, or written before
+            // it went back.
+            Ok(State { progress, .. })
+                if progress.step <= step
+                    && interventions.accepts(progress.step, progress.rollbacks) =>
+            {
+                let target = progress.step + back <= step;
                 kept += 1;
-                kept > KEPT
+                kept > KEPT && (!target || target_kept || !spikes.enabled) || {
+                    target_kept |= target;
+                    false
+                }
             }
             _ => true,
         };

@@ -1,261 +1,305 @@
-//! Windows of tokens, in an order that is a pure function of the seed.
+//! What a sample is: a window of tokens, by its number alone.
 //!
-//! The tokens of all shards are one long sequence, cut into windows of `sequence_length` + 1 tokens
+//! The documents of a cell (of the whole run, where there is no blend) stand in the order of an epoch
+//! ([`super::order`]); their tokens are one sequence, cut into windows of `sequence_length` + 1 tokens
 //! of which neighbours share one: window *i* reads tokens *i·L* … *i·L + L* and predicts the last *L*
-//! of them, so every token but the first is predicted exactly once an epoch. Document borders are
-//! ordinary tokens.
+//! of them, so every token but the first is predicted once an epoch, but for fewer than *L* at the
+//! end, which are others in every epoch. Document borders are handed out beside the tokens.
 //!
-//! The state of the loader is one integer, the samples consumed: sample *s* is window
-//! `permutation(seed, s / windows)[s % windows]`. Nothing else decides what a step sees. Where shards
-//! are a blend of cells, [`super::blend`] says which window it is.
+//! The state of the loader is one integer, the samples consumed: sample *s* is window *s* mod
+//! *windows* of epoch *s* / *windows*. Where shards are a blend of cells, [`super::blend`] says which
+//! cell it reads, and how many of its windows came before. Batch size, micro-batches and the way
+//! shards were cut change nothing.
 
 use super::TrainError;
 use super::blend::{Blend, Windows};
-use super::random::{mix, stream};
+use super::documents::Documents;
+use super::order::{Order, Piece};
 use super::shards::Tokens;
 
 /// Training windows in their visiting order.
 pub(crate) struct Loader {
     tokens: Tokens,
+    documents: Documents,
     length: u64,
-    windows: u64,
-    blend: Option<Windows>,
     seed: u64,
+    cells: Vec<Cell>,
+    blend: Option<Windows>,
+}
+
+/// Documents whose tokens are one sequence.
+struct Cell {
+    documents: std::ops::Range<u32>,
+    windows: u64,
+    /// The epoch read last. A training goes forward, so another one is seldom asked for.
+    order: Option<(u64, Order)>,
+}
+
+/// Some samples.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Batch {
+    /// Tokens, row-major `[samples, length + 1]`.
+    pub(crate) ids: Vec<i64>,
+    /// For each sample, the parts of documents it consists of, in order.
+    pub(crate) pieces: Vec<Vec<Piece>>,
+}
+
+impl Batch {
+    /// Where documents begin in sample `row`, in tokens from its start, for attention that stays
+    /// within a document.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for attention within documents"))]
+    pub(crate) fn borders(&self, row: usize) -> impl Iterator<Item = u32> {
+        let mut at = 0;
+        self.pieces[row].iter().map(move |piece| {
+            let start = at;
+            at += piece.tokens;
+            start
+        })
+    }
 }
 
 impl Loader {
-    /// Windows of `length` + 1 tokens.
+    /// Windows of `length` + 1 tokens of cells that are blended, or of everything where the blend is
+    /// empty.
     ///
     /// # Errors
-    /// When there are fewer tokens than one window takes.
-    pub(crate) fn new(tokens: Tokens, length: u64, seed: u64) -> Result<Self, TrainError> {
-        let windows = tokens.len().saturating_sub(1) / length;
-        if windows == 0 {
+    /// When there are fewer tokens than one window takes, all told or of a cell that is asked for.
+    pub(crate) fn new(
+        tokens: Tokens,
+        documents: Documents,
+        blend: &Blend,
+        length: u64,
+        seed: u64,
+    ) -> Result<Self, TrainError> {
+        let whole = [tokens.len()];
+        let blended = !blend.stages.is_empty();
+        let sizes = if blended { &blend.cells[..] } else { &whole };
+        let mut start = 0;
+        let cells: Vec<Cell> = sizes
+            .iter()
+            .map(|&size| {
+                let range = start..start + size;
+                start += size;
+                let windows = size.saturating_sub(1) / length;
+                Cell { documents: documents.within(&range), windows, order: None }
+            })
+            .collect();
+        let blend = if blended { Some(Windows::new(blend, length)?) } else { None };
+        if blend.is_none() && cells[0].windows == 0 {
             return Err(TrainError::TooFewTrainingTokens {
                 tokens: tokens.len(),
                 sequence_length: length,
             });
         }
-        Ok(Self { tokens, length, windows, blend: None, seed })
+        Ok(Self { tokens, documents, length, seed, cells, blend })
     }
 
-    /// Windows of `length` + 1 tokens of cells that are blended.
-    ///
-    /// # Errors
-    /// When there are fewer tokens than one window takes, all told or of a cell that is asked for.
-    pub(crate) fn blended(
-        tokens: Tokens,
-        blend: &Blend,
-        length: u64,
-        seed: u64,
-    ) -> Result<Self, TrainError> {
-        let mut loader = Self::new(tokens, length, seed)?;
-        if !blend.stages.is_empty() {
-            loader.blend = Some(Windows::new(blend, length, seed)?);
-        }
-        Ok(loader)
+    /// The parts of documents that sample `sample` consists of.
+    pub(crate) fn pieces(&mut self, sample: u64) -> Vec<Piece> {
+        let (cell, nth) = match &mut self.blend {
+            Some(blend) => blend.at(sample),
+            None => (0, sample),
+        };
+        let Cell { documents, windows, order } = &mut self.cells[cell];
+        // A cell without a window is asked for none.
+        let (epoch, position) = (nth / (*windows).max(1), nth % (*windows).max(1));
+        let order = match order.take() {
+            Some((of, held)) if of == epoch => order.insert((of, held)),
+            other => {
+                // Not both at a time.
+                drop(other);
+                let new = Order::new(&self.documents, documents.clone(), self.seed, epoch);
+                order.insert((epoch, new))
+            }
+        };
+        let mut pieces = Vec::new();
+        let start = position * self.length;
+        order.1.pieces(&self.documents, start, self.length + 1, |piece| pieces.push(piece));
+        pieces
     }
 
-    /// The window that sample number `sample` of the training reads.
-    pub(crate) fn window(&self, sample: u64) -> u64 {
-        let (epoch, position) = (sample / self.windows, sample % self.windows);
-        permute(position, self.windows, stream(self.seed, epoch))
-    }
-
-    /// The tokens of samples `first` … `first + count`, row-major `[count, length + 1]`.
+    /// Reads samples.
     ///
     /// # Errors
     /// When an id lies outside the vocabulary.
-    pub(crate) fn batch(&self, first: u64, count: u64) -> Result<Vec<i64>, TrainError> {
-        let mut out = Vec::new();
-        for sample in first..first + count {
-            let start = match &self.blend {
-                Some(blend) => blend.start(sample),
-                None => self.window(sample) * self.length,
-            };
-            self.tokens.read(start, self.length + 1, &mut out)?;
+    pub(crate) fn batch(
+        &mut self,
+        samples: impl IntoIterator<Item = u64>,
+    ) -> Result<Batch, TrainError> {
+        let mut batch = Batch::default();
+        for sample in samples {
+            let pieces = self.pieces(sample);
+            for piece in &pieces {
+                self.read(*piece, &mut batch.ids)?;
+            }
+            batch.pieces.push(pieces);
         }
-        Ok(out)
+        Ok(batch)
     }
 
-    /// All training tokens, for the unigram baseline.
+    /// Appends the tokens of a piece.
+    pub(crate) fn read(&self, piece: Piece, out: &mut Vec<i64>) -> Result<(), TrainError> {
+        let start = self.documents.start(piece.document) + u64::from(piece.from);
+        self.tokens.read(start, piece.tokens.into(), out)
+    }
+
+    /// The stage of the blend that sample `sample` is in; 0 where there are none.
+    pub(crate) fn stage(&self, sample: u64) -> usize {
+        self.blend.as_ref().map_or(0, |blend| blend.stage(sample))
+    }
+
+    /// All training tokens.
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.tokens
     }
-}
 
-/// Where `position` of `0..size` goes under the permutation that `key` names.
-///
-/// A balanced Feistel network over the smallest even number of bits that holds `size`; a result
-/// outside the range goes through it again (cycle walking, <https://eprint.iacr.org/2001/012>: at
-/// most four turns on average). It needs no memory, so that an epoch of 10¹¹ windows costs nothing
-/// to start or to resume.
-pub(super) fn permute(position: u64, size: u64, key: u64) -> u64 {
-    const ROUNDS: u64 = 6;
-    if size < 2 {
-        return position;
-    }
-    let half = (64 - (size - 1).leading_zeros()).div_ceil(2);
-    let mask = (1_u64 << half) - 1;
-    let mut at = position;
-    loop {
-        let (mut left, mut right) = (at >> half, at & mask);
-        for round in 0..ROUNDS {
-            let turned = left ^ (mix(right ^ stream(key, round)) & mask);
-            (left, right) = (right, turned);
-        }
-        at = left << half | right;
-        if at < size {
-            return at;
-        }
-    }
-}
-
-/// The validation windows, in their fixed order.
-pub(crate) struct Validation {
-    tokens: Tokens,
-    /// `(first token, tokens predicted)` of each window.
-    windows: Vec<(u64, u64)>,
-}
-
-/// Validation predicts at most this many tokens: enough for a standard error of about 0.005 nats.
-/// Beyond it, windows are taken at even distances from the whole.
-pub(crate) const VALIDATION_TOKENS: u64 = 1 << 18;
-
-impl Validation {
-    /// All windows of `length` + 1 tokens, the last one shorter where it does not come out even.
-    ///
-    /// # Errors
-    /// When there are fewer than two tokens: nothing to predict.
-    pub(crate) fn new(tokens: Tokens, length: u64) -> Result<Self, TrainError> {
-        if tokens.len() < 2 {
-            return Err(TrainError::NoValidationTokens { tokens: tokens.len() });
-        }
-        let predicted = tokens.len() - 1;
-        let count = predicted.div_ceil(length);
-        let kept = count.min((VALIDATION_TOKENS / length).max(1));
-        let windows = (0..kept)
-            .map(|window| {
-                // Exact for any size: window·count may pass 2^64 only beyond 2^46 windows.
-                let start = window * count / kept * length;
-                (start, length.min(predicted - start))
-            })
-            .collect();
-        Ok(Self { tokens, windows })
-    }
-
-    /// The windows, in groups of equal length of at most `rows`: `(rows, length, tokens)` with the
-    /// tokens row-major `[rows, length + 1]`.
-    pub(crate) fn batches(
-        &self,
-        rows: usize,
-    ) -> impl Iterator<Item = Result<(usize, u64, Vec<i64>), TrainError>> {
-        self.windows
-            .chunk_by(|left, right| left.1 == right.1)
-            .flat_map(move |equal| equal.chunks(rows.max(1)))
-            .map(|group| {
-                let mut out = Vec::new();
-                for (start, length) in group {
-                    self.tokens.read(*start, length + 1, &mut out)?;
-                }
-                Ok((group.len(), group[0].1, out))
-            })
-    }
-
-    /// Calls `visit` with each predicted token, in order.
-    ///
-    /// # Errors
-    /// When an id lies outside the vocabulary.
-    pub(crate) fn visit_targets(&self, mut visit: impl FnMut(u32)) -> Result<(), TrainError> {
-        for (start, length) in &self.windows {
-            self.tokens.visit(start + 1, *length, &mut visit)?;
-        }
-        Ok(())
+    /// All training documents.
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.documents
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
 mod tests {
-    use super::super::shards::tests::write_shard;
+    use super::super::shards::tests::{id, write_documents, write_shard};
     use super::*;
     use crate::store::Store;
 
-    fn store() -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().to_str().unwrap()).unwrap();
-        (folder, store)
+    fn open(store: &Store, stems: &[&str], blend: &Blend, length: u64) -> Loader {
+        let stems: Vec<String> = stems.iter().map(|stem| format!("tokens/{stem}")).collect();
+        let tokens = Tokens::open(store, &stems, 1_000).unwrap();
+        let documents = Documents::load(store, &stems, &tokens).unwrap();
+        Loader::new(tokens, documents, blend, length, 7).unwrap()
+    }
+
+    /// Documents of one to six tokens, all tokens of all documents different.
+    fn texts(count: usize) -> Vec<Vec<u32>> {
+        let mut next = 0;
+        (0..count)
+            .map(|number| {
+                let length = u32::try_from(number * 7 % 6 + 1).unwrap();
+                next += length;
+                (next - length..next).collect()
+            })
+            .collect()
     }
 
     #[test]
-    fn windows_run_across_shards_and_share_one_token() {
-        let (_folder, store) = store();
-        write_shard(&store, "a", &[vec![0, 1, 2], vec![3]]);
-        write_shard(&store, "b", &[vec![4, 5, 6, 7, 8]]);
-        let prefixes = ["a".to_owned(), "b".to_owned()];
-        let tokens = Tokens::open(&store, &prefixes, 9).unwrap();
-        let loader = Loader::new(tokens, 3, 1).unwrap();
-        assert_eq!(loader.windows, 2);
-        let mut epoch = loader.batch(0, 2).unwrap();
-        if loader.window(0) == 1 {
-            epoch.rotate_left(4);
+    fn an_epoch_predicts_every_token_once_and_the_next_one_in_another_order() {
+        let store = Store::in_memory();
+        let texts = texts(100);
+        write_shard(&store, "train_00000", &texts);
+        let total: u64 = texts.iter().map(|text| text.len() as u64).sum();
+        let mut loader = open(&store, &["train_00000"], &Blend::default(), 5);
+        let windows = (total - 1) / 5;
+        let epoch = |loader: &mut Loader, epoch: u64| {
+            let batch = loader.batch(epoch * windows..(epoch + 1) * windows).unwrap();
+            let rows = batch.ids.chunks(6);
+            assert!(rows.clone().zip(rows.skip(1)).all(|(one, next)| one[5] == next[0]));
+            let targets: Vec<i64> = batch.ids.chunks(6).flat_map(|row| row[1..].to_vec()).collect();
+            let once: std::collections::BTreeSet<&i64> = targets.iter().collect();
+            assert_eq!(once.len(), targets.len());
+            assert_eq!(targets.len() as u64, windows * 5);
+            targets
+        };
+        let orders = [0, 1, 2, 0].map(|number| epoch(&mut loader, number));
+        assert!(orders[0] != orders[1] && orders[1] != orders[2]);
+        assert_eq!(orders[0], orders[3], "an epoch is a function of its number");
+        // Tokens of a document stand together: most are followed by the one after.
+        let follow = orders[0].windows(2).filter(|pair| pair[0] + 1 == pair[1]).count();
+        assert!(follow * 2 > orders[0].len());
+    }
+
+    #[test]
+    fn neither_shards_nor_batches_change_it() {
+        let texts = texts(90);
+        let ids: Vec<_> = (0..90).map(|number| id("text", number)).collect();
+        let one = Store::in_memory();
+        write_documents(&one, "train_00000", &texts, &ids);
+        // Another order, in three shards.
+        let three = Store::in_memory();
+        let stems = ["train_00000", "train_00001", "train_00002"];
+        for (number, stem) in stems.into_iter().enumerate() {
+            let mine = || (0..90).rev().filter(move |at| at % 3 == number);
+            let texts: Vec<_> = mine().map(|at| texts[at].clone()).collect();
+            write_documents(&three, stem, &texts, &mine().map(|at| ids[at]).collect::<Vec<_>>());
         }
-        assert_eq!(epoch, [0, 1, 2, 3, 3, 4, 5, 6]);
+        let mut left = open(&one, &["train_00000"], &Blend::default(), 8);
+        let mut right = open(&three, &stems, &Blend::default(), 8);
+        let whole = left.batch(0..150).unwrap();
+        let mut singly = Vec::new();
+        for sample in (0..150).step_by(3) {
+            singly.extend(right.batch(sample..sample + 3).unwrap().ids);
+        }
+        assert!(whole.ids == singly);
     }
 
     #[test]
-    fn every_epoch_is_another_permutation() {
-        for size in [1, 2, 3, 5, 64, 1_000, 4_097] {
-            let mut orders = Vec::new();
-            for epoch in 0..3 {
-                let key = stream(17, epoch);
-                let order: Vec<u64> = (0..size).map(|at| permute(at, size, key)).collect();
-                let mut sorted = order.clone();
-                sorted.sort_unstable();
-                assert!(sorted.into_iter().eq(0..size));
-                orders.push(order);
+    fn borders_are_where_documents_begin() {
+        let store = Store::in_memory();
+        write_shard(&store, "train_00000", &texts(60));
+        let mut loader = open(&store, &["train_00000"], &Blend::default(), 16);
+        let batch = loader.batch(0..3).unwrap();
+        for row in 0..3 {
+            let ids = &batch.ids[row * 17..(row + 1) * 17];
+            let borders: Vec<usize> = batch.borders(row).map(|at| at as usize).collect();
+            assert_eq!(borders[0], 0);
+            for at in 1..17 {
+                // Ids rise by one within a document; two neighbours could do so by chance.
+                assert!(borders.contains(&at) || ids[at] == ids[at - 1] + 1);
             }
-            assert!(size < 64 || (orders[0] != orders[1] && orders[1] != orders[2]));
+            assert!(borders.len() > 2);
         }
     }
 
     #[test]
-    fn the_order_never_changes() {
-        // Frozen: a change here silently reorders every resumed training.
-        let order: Vec<u64> = (0..8).map(|at| permute(at, 1_000, stream(17, 0))).collect();
-        assert_eq!(order, FROZEN_ORDER);
-    }
-    const FROZEN_ORDER: [u64; 8] = [668, 171, 430, 885, 451, 226, 736, 328];
-
-    #[test]
-    fn validation_takes_what_there_is() {
-        let (_folder, store) = store();
-        let open = |documents: &[Vec<u16>]| {
-            write_shard(&store, "v", documents);
-            Tokens::open(&store, &["v".to_owned()], 100).unwrap()
-        };
-        let lengths = |validation: &Validation| -> Vec<(usize, u64)> {
-            let batches = validation.batches(2).map(|batch| batch.unwrap());
-            batches.map(|(rows, length, _)| (rows, length)).collect()
-        };
-        let whole = Validation::new(open(&[(0..30).collect()]), 4).unwrap();
-        assert_eq!(lengths(&whole), [(2, 4), (2, 4), (2, 4), (1, 4), (1, 1)]);
-        let mut targets = Vec::new();
-        whole.visit_targets(|id| targets.push(id)).unwrap();
-        assert!(targets.into_iter().eq(1..30));
-        let short = Validation::new(open(&[vec![1, 2, 3]]), 8).unwrap();
-        assert_eq!(lengths(&short), [(1, 2)]);
-        let error = Validation::new(open(&[vec![1]]), 8).err().unwrap();
-        assert!(error.to_string().contains("validation_fraction"));
+    fn copies_of_a_document_are_spread() {
+        let store = Store::in_memory();
+        let texts: Vec<Vec<u32>> = (0..200).map(|text| vec![text % 50]).collect();
+        let ids: Vec<_> = (0..200).map(|text| id("text", text % 50)).collect();
+        write_documents(&store, "train_00000", &texts, &ids);
+        let mut loader = open(&store, &["train_00000"], &Blend::default(), 1);
+        let tokens = loader.batch(0..199).unwrap().ids;
+        let repeats = tokens.chunks(2).filter(|pair| pair[0] == pair[1]).count();
+        assert!(repeats < 12, "{repeats} of 199");
     }
 
     #[test]
-    fn validation_is_capped_with_even_distances() {
-        let (_folder, store) = store();
-        write_shard(&store, "v", &[vec![7; (VALIDATION_TOKENS * 3) as usize + 1]]);
-        let tokens = Tokens::open(&store, &["v".to_owned()], 100).unwrap();
-        let validation = Validation::new(tokens, 64).unwrap();
-        assert_eq!(validation.windows.len() as u64, VALIDATION_TOKENS / 64);
-        assert_eq!(validation.windows[1], (3 * 64, 64));
+    fn a_blend_reads_its_cells_in_their_order() {
+        let store = Store::in_memory();
+        let texts = texts(60);
+        let (left, right) = texts.split_at(30);
+        write_shard(&store, "a/train_00000", left);
+        write_shard(&store, "b/train_00000", right);
+        let size = |texts: &[Vec<u32>]| texts.iter().map(|text| text.len() as u64).sum::<u64>();
+        let cells = vec![size(left), size(right)];
+        let blend = Blend { stages: vec![vec![40, 80]], cells };
+        let mut loader = open(&store, &["a/train_00000", "b/train_00000"], &blend, 4);
+        let batch = loader.batch(0..60).unwrap();
+        let of_left = |row: &[i64]| row[0] < i64::try_from(size(left)).unwrap();
+        let rows: Vec<&[i64]> = batch.ids.chunks(5).collect();
+        assert_eq!(rows.iter().filter(|row| of_left(row)).count(), 20);
+        let mut alone = open(&store, &["a/train_00000"], &Blend::default(), 4);
+        let expected = alone.batch(0..20).unwrap();
+        let found: Vec<i64> =
+            rows.iter().filter(|row| of_left(row)).flat_map(|row| row.to_vec()).collect();
+        assert_eq!(found, expected.ids, "a cell has the order it has alone");
+    }
+
+    #[test]
+    fn an_index_that_does_not_fit_is_named() {
+        let store = Store::in_memory();
+        write_shard(&store, "train_00000", &[vec![1, 2], vec![3]]);
+        let other = Store::in_memory();
+        write_shard(&other, "train_00000", &[vec![1, 2], vec![3, 4]]);
+        let path = "tokens/index/train_00000.parquet";
+        store.put(path, other.read(path).unwrap()).unwrap();
+        let stems = ["tokens/train_00000".to_owned()];
+        let tokens = Tokens::open(&store, &stems, 9).unwrap();
+        let error = Documents::load(&store, &stems, &tokens).unwrap_err().to_string();
+        assert!(error.contains("train_00000.bin") && error.contains("--fresh"), "{error}");
+        store.delete(path).unwrap();
+        let error = Documents::load(&store, &stems, &tokens).unwrap_err().to_string();
+        assert!(error.contains("tokens/index"), "{error}");
     }
 }

@@ -3,48 +3,74 @@
 //! It exists to show that curation was worth it: the same small model, trained the same way on two
 //! sets of shards, says which is better. So it is exact before it is anything else:
 //!
-//! * The order of the data is a pure function of the seed ([`data`]); the loader's state is one
-//!   integer.
+//! * The order of the data is a pure function of the seed, the epoch and the documents' ids
+//!   ([`order`]); the loader's state is one integer ([`data`]); a hash over the documents of all
+//!   samples stands in every checkpoint and in the report ([`chain`]).
 //! * Initial weights come from a counter-based generator of our own ([`random`]), there is no
 //!   dropout, and the optimiser's moments are saved ([`optimizer`], [`checkpoint`]): on a CPU with
 //!   the same number of threads, a training that was interrupted ends with the same bytes as one
 //!   that was not.
+//! * A loss spike is found, gone back from and left behind without anybody watching ([`spike`],
+//!   [`session`]); what was done is written down before it takes effect ([`interventions`]), and the
+//!   documents that were left out are reported ([`quarantine`]).
 //! * Nothing is judged alone: every report holds the loss of a unigram model on the same tokens
 //!   ([`baseline`]).
 //!
 //! | file | what |
 //! |---|---|
-//! | [`shards`] | Megatron shards → one sequence of tokens |
-//! | [`data`] | tokens → windows, in order |
+//! | [`shards`] | shards → one sequence of tokens |
+//! | [`documents`] | `tokens/index` → whose tokens lie where |
+//! | [`order`] | documents in the order of an epoch |
+//! | [`blend`] | which cell a sample reads |
+//! | [`data`] | the number of a sample → its tokens |
+//! | [`chain`] | the hash over all samples |
+//! | [`validation`] | the documents held out, by source |
 //! | [`model`] | the decoder |
 //! | [`loss`] | cross-entropy and its gradient, a chunk of positions at a time |
 //! | [`step`] | micro-batches, accumulation, clipping, update; validation |
+//! | [`session`] | a training under way |
+//! | [`spike`] | which steps spike |
+//! | [`interventions`] | what was done about it |
+//! | [`quarantine`] | the documents that were left out |
+//! | [`metrics`], [`tensorboard`] | a line a step |
 //! | [`optimizer`] | AdamW |
 //! | [`schedule`] | the learning rate of a step |
 //! | [`checkpoint`] | saving, resuming, dropping |
 //! | [`baseline`] | the unigram model |
 //! | [`random`] | numbers that are a function of their key |
 
-use std::time::Instant;
-
 use serde::Serialize;
 use tch::{Cuda, Device};
 
 pub use self::blend::Blend;
+pub use self::explain::{BatchDocument, ExplainedBatch, explain_batch};
 use crate::config::train::{DeviceChoice, TrainSettings};
+use crate::ledger::LedgerError;
 use crate::store::{Store, StoreError};
+use crate::tokens::TokensError;
+use crate::tokens::format::ShardError;
 
 mod baseline;
 mod blend;
+mod chain;
 mod checkpoint;
 mod data;
+mod documents;
+mod explain;
+mod interventions;
 mod loss;
+mod metrics;
 mod model;
 mod optimizer;
+mod order;
+mod quarantine;
 mod random;
 mod schedule;
+mod session;
 mod shards;
+mod spike;
 mod step;
+mod tensorboard;
 #[cfg(test)]
 #[expect(
     clippy::cast_possible_wrap,
@@ -53,6 +79,10 @@ mod step;
     reason = "small numbers"
 )]
 mod tests;
+mod validation;
+
+/// Tells how many bytes of text tokens stand for.
+pub type TextBytes<'a> = dyn Fn(&[i64]) -> Option<u64> + 'a;
 
 /// The token shards to train on.
 pub struct TokenSet<'a> {
@@ -68,7 +98,13 @@ pub struct TokenSet<'a> {
     pub vocab_size: u32,
     /// Tokens predicted in one sequence.
     pub sequence_length: usize,
+    /// How many bytes of text tokens stand for, where the tokenizer can tell.
+    pub text_bytes: Option<&'a TextBytes<'a>>,
 }
+
+/// Raised when the same settings and shards give another order of the data than before: it belongs
+/// into the digest of a training.
+pub const ORDER: &str = "documents by hash, 1";
 
 /// Something to tell the user, as it happens.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +141,33 @@ pub enum Event<'a> {
         step: u64,
         /// Mean cross-entropy of the validation tokens, nats a token.
         validation_loss: f64,
+        /// The same in bits a byte of text.
+        bits_per_byte: Option<f64>,
+    },
+    /// A step spiked, and its update is left out.
+    Skipped {
+        /// The step.
+        step: u64,
+        /// Its loss.
+        loss: f64,
+        /// The norm of its gradient.
+        gradient_norm: f64,
+    },
+    /// The training is about to go back: nothing of it is decided yet.
+    Recovering {
+        /// The step it has come to.
+        step: u64,
+        /// The step it goes back to.
+        to_step: u64,
+    },
+    /// It is decided that the training goes back.
+    Recovered {
+        /// The step it goes back to.
+        to_step: u64,
+        /// Samples left out.
+        skipped: u64,
+        /// Which time in a row it is, from 1.
+        attempt: u32,
     },
     /// A checkpoint was committed.
     Checkpoint {
@@ -128,10 +191,65 @@ pub struct TrainReport {
     pub validation_loss: f64,
     /// The same for a unigram model of the training tokens, with add-one smoothing.
     pub unigram_loss: f64,
+    /// The validation loss in bits a byte of text, which does not depend on the tokenizer.
+    pub validation_bits_per_byte: Option<f64>,
+    /// The validation loss of each source.
+    pub validation: Vec<SourceLoss>,
+    /// Hash over the documents of every sample, in order: equal trainings have equal ones.
+    pub sample_chain: String,
+    /// Samples left out after loss spikes.
+    pub skipped_samples: u64,
+    /// How often the training went back.
+    pub rollbacks: u64,
     /// All parameters.
     pub parameters: u64,
     /// Folder of the last checkpoint in the run.
     pub checkpoint: String,
+}
+
+/// The validation loss of a source.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceLoss {
+    /// The source; empty where the run has no ledger.
+    pub source: String,
+    /// Documents scored, the last ones of which may be cut.
+    pub documents: u64,
+    /// Tokens predicted, end-of-document tokens included.
+    pub tokens: u64,
+    /// Bytes of text of the documents scored.
+    pub bytes: Option<u64>,
+    /// Mean cross-entropy, nats a token.
+    pub loss: f64,
+    /// All nats, those of end-of-document tokens included, in bits by [`SourceLoss::bytes`].
+    pub bits_per_byte: Option<f64>,
+}
+
+impl SourceLoss {
+    #[expect(clippy::cast_precision_loss, reason = "some 2^18 tokens")]
+    fn new(source: &validation::Source, nats: f64, tokens: u64) -> Self {
+        Self {
+            source: source.name.clone(),
+            documents: source.documents,
+            tokens,
+            bytes: source.bytes,
+            loss: nats / tokens as f64,
+            bits_per_byte: bits_per_byte(nats, source.bytes),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "some 2^20 bytes")]
+fn bits_per_byte(nats: f64, bytes: Option<u64>) -> Option<f64> {
+    bytes.filter(|&bytes| bytes > 0).map(|bytes| nats / std::f64::consts::LN_2 / bytes as f64)
+}
+
+/// Nats a token and bits a byte of all sources together.
+#[expect(clippy::cast_precision_loss, reason = "some 2^18 tokens")]
+fn total(sources: &[SourceLoss]) -> (f64, Option<f64>) {
+    let nats: f64 = sources.iter().map(|source| source.loss * source.tokens as f64).sum();
+    let tokens: u64 = sources.iter().map(|source| source.tokens).sum();
+    let bytes = sources.iter().map(|source| source.bytes).sum::<Option<u64>>();
+    (nats / tokens as f64, bits_per_byte(nats, bytes))
 }
 
 /// Why a training cannot start or go on.
@@ -186,16 +304,53 @@ pub enum TrainError {
     NoCuda,
     /// The training diverged.
     #[error(
-        "the training diverged at step {step}: loss {loss}, gradient norm {gradient_norm}; lower \
-         `train.learning_rate`, lengthen `train.warmup_tokens` or set `train.clip`"
+        "the training diverged at step {step}: loss {loss}, gradient norm {gradient_norm}, after \
+         going back {rollbacks} times (`training/ledger.jsonl`); lower `train.learning_rate`, \
+         lengthen `train.warmup_tokens` or set `train.clip`"
     )]
-    NotFinite {
+    Diverged {
         /// The step, from 1.
         step: u64,
         /// Its loss.
         loss: f64,
         /// Its gradient norm.
         gradient_norm: f64,
+        /// How often it went back.
+        rollbacks: usize,
+    },
+    /// The training has no such step.
+    #[error("there is no step {step}: the training has steps 1 to {steps}")]
+    NoStep {
+        /// The step asked for.
+        step: u64,
+        /// Steps of the training.
+        steps: u64,
+    },
+    /// Something else than shards does not read.
+    #[error("`{path}`: {reason}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The index of the shards is not what it should be.
+    #[error(transparent)]
+    Index(#[from] TokensError),
+    /// A shard is damaged.
+    #[error(transparent)]
+    Format(#[from] ShardError),
+    /// The ledger does not read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A line of metrics cannot be written.
+    #[error("`{path}` cannot be written: {source}")]
+    Metrics {
+        /// The file.
+        path: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
     },
     /// A checkpoint of this digest holds another model.
     #[error(
@@ -249,9 +404,22 @@ pub fn train(
     let device = device(settings.device)?;
     let (loader, validation) = open(settings, tokens)?;
     let unigram_loss = baseline::unigram_loss(loader.tokens(), &validation, tokens.vocab_size)?;
-
-    let mut trainer = step::Trainer::new(settings, device)?;
-    let resumed = checkpoint::resume(run, &mut trainer, digest)?;
+    explain::save(run, settings, digest)?;
+    let mut session = session::Session {
+        settings,
+        set: tokens,
+        run,
+        digest,
+        device,
+        loader,
+        validation,
+        trainer: step::Trainer::new(settings, device)?,
+        interventions: interventions::Interventions::load(run, digest)?,
+        progress: session::Progress::default(),
+        saved: String::new(),
+        metrics: metrics::Metrics::open(run, u64::MAX)?,
+    };
+    session.restore()?;
     on_event(Event::Started {
         parameters: settings.parameters(),
         non_embedding: settings.non_embedding(),
@@ -260,47 +428,16 @@ pub fn train(
             Device::Cuda(index) => format!("cuda:{index}"),
             _ => "cpu".to_owned(),
         },
-        resumed_from: resumed.as_ref().map(|(state, _)| state.step),
+        resumed_from: Some(session.progress.step).filter(|&step| step > 0),
     });
-    let (mut done, mut samples, mut recent, mut saved) = match resumed {
-        Some((state, folder)) => (state.step, state.samples, state.recent_losses, folder),
-        None => (0, 0, Vec::new(), String::new()),
-    };
-    let mut validation_loss = None;
-    while done < settings.steps {
-        done += 1;
-        let learning_rate = schedule::learning_rate(settings, done);
-        let begun = Instant::now();
-        let result = trainer.step(&loader, samples, done, learning_rate)?;
-        samples += settings.batch_sequences;
-        #[expect(clippy::cast_precision_loss, reason = "for people to read")]
-        on_event(Event::Step {
-            step: done,
-            loss: result.loss,
-            learning_rate,
-            gradient_norm: result.gradient_norm,
-            tokens_per_second: settings.batch_tokens() as f64 / begun.elapsed().as_secs_f64(),
-        });
-        #[expect(clippy::cast_possible_truncation, reason = "see `State::recent_losses`")]
-        recent.push(result.loss as f32);
-        recent.drain(..recent.len().saturating_sub(RECENT));
-
-        validation_loss = None;
-        if is_due(done, settings.eval_every, settings.steps) {
-            let loss = trainer.validate(&validation)?;
-            validation_loss = Some(loss);
-            on_event(Event::Evaluated { step: done, validation_loss: loss });
-        }
-        if is_due(done, settings.checkpoint_every, settings.steps) {
-            saved = checkpoint::save(run, &trainer, digest, done, samples, &recent)?;
-            on_event(Event::Checkpoint { step: done, path: &saved });
-        }
-    }
-    let validation_loss = match validation_loss {
-        Some(loss) => loss,
+    let validation = match session.go(on_event)? {
+        Some(validation) => validation,
         // The training had already ended when it was called.
-        None => trainer.validate(&validation)?,
+        None => session.trainer.validate(&session.validation)?,
     };
+    let (validation_loss, validation_bits_per_byte) = total(&validation);
+    let progress = session.progress;
+    let recent = &progress.recent_losses;
     #[expect(clippy::cast_precision_loss, reason = "at most 50")]
     let train_loss =
         recent.iter().map(|loss| f64::from(*loss)).sum::<f64>() / recent.len().max(1) as f64;
@@ -310,14 +447,14 @@ pub fn train(
         train_loss,
         validation_loss,
         unigram_loss,
+        validation_bits_per_byte,
+        validation,
+        sample_chain: progress.sample_chain.to_string(),
+        skipped_samples: session.interventions.skipped(),
+        rollbacks: session.interventions.rollbacks() as u64,
         parameters: settings.parameters(),
-        checkpoint: saved,
+        checkpoint: session.saved,
     })
-}
-
-/// Whether something is due after step `done` of `steps`: `every` so many, and at the end.
-fn is_due(done: u64, every: u64, steps: u64) -> bool {
-    done == steps || (every > 0 && done.is_multiple_of(every))
 }
 
 fn device(choice: DeviceChoice) -> Result<Device, TrainError> {
@@ -332,20 +469,24 @@ fn device(choice: DeviceChoice) -> Result<Device, TrainError> {
 /// Maps and checks the shards.
 fn open(
     settings: &TrainSettings,
-    tokens: &TokenSet<'_>,
-) -> Result<(data::Loader, data::Validation), TrainError> {
+    set: &TokenSet<'_>,
+) -> Result<(data::Loader, validation::Validation), TrainError> {
     for (key, settings, shards) in [
-        ("vocab_size", settings.vocab_size.into(), tokens.vocab_size.into()),
-        ("sequence_length", settings.sequence_length.into(), tokens.sequence_length as u64),
+        ("vocab_size", settings.vocab_size.into(), set.vocab_size.into()),
+        ("sequence_length", settings.sequence_length.into(), set.sequence_length as u64),
     ] {
         if settings != shards {
             return Err(TrainError::Mismatch { key, settings, shards });
         }
     }
-    let length = u64::from(settings.sequence_length);
-    let map = |prefixes| shards::Tokens::open(tokens.store, prefixes, tokens.vocab_size);
-    Ok((
-        data::Loader::blended(map(&tokens.train)?, &tokens.blend, length, settings.seed)?,
-        data::Validation::new(map(&tokens.validation)?, length)?,
-    ))
+    let loader = loader(settings, set)?;
+    Ok((loader, validation::Validation::open(set, set.sequence_length)?))
+}
+
+/// The training samples.
+fn loader(settings: &TrainSettings, set: &TokenSet<'_>) -> Result<data::Loader, TrainError> {
+    let tokens = shards::Tokens::open(set.store, &set.train, set.vocab_size)?;
+    let documents = documents::Documents::load(set.store, &set.train, &tokens)?;
+    let length = settings.sequence_length.into();
+    data::Loader::new(tokens, documents, &set.blend, length, settings.seed)
 }

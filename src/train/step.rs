@@ -4,11 +4,11 @@ use tch::{Device, Tensor};
 
 use crate::config::train::TrainSettings;
 
-use super::TrainError;
-use super::data::{Loader, Validation};
 use super::loss::OutputLayer;
 use super::model::Model;
 use super::optimizer::{AdamW, clip, zeros_like};
+use super::validation::Validation;
+use super::{SourceLoss, TrainError};
 
 /// Bytes of activations that a micro-batch may keep for its backward pass.
 const CPU_ACTIVATION_BYTES: u64 = 256 << 20;
@@ -27,11 +27,19 @@ pub(crate) struct Trainer<'a> {
 }
 
 /// What a step measured.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct StepResult {
     /// Mean cross-entropy of the batch before the update, nats a token.
     pub(crate) loss: f64,
     /// Global L2 norm of the gradient before clipping.
     pub(crate) gradient_norm: f64,
+}
+
+impl StepResult {
+    /// Whether both are finite.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.gradient_norm.is_finite()
+    }
 }
 
 impl<'a> Trainer<'a> {
@@ -53,38 +61,34 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Runs step `step` (from 1) on the samples that follow `first_sample`.
+    /// The gradient of the batch `ids`, `[batch_sequences, sequence_length + 1]`, clipped; weights
+    /// stay as they are.
     ///
     /// # Errors
-    /// When libtorch fails, a token lies outside the vocabulary, or loss or gradient are no longer
-    /// finite; then the weights are those of the step before.
-    pub(crate) fn step(
-        &mut self,
-        loader: &Loader,
-        first_sample: u64,
-        step: u64,
-        learning_rate: f64,
-    ) -> Result<StepResult, TrainError> {
+    /// When libtorch fails.
+    pub(crate) fn gradients(&mut self, ids: &[i64]) -> Result<StepResult, TrainError> {
         for gradient in &mut self.gradients {
             let _ = gradient.f_zero_()?;
         }
-        let total = self.settings.batch_sequences;
+        let width = self.settings.sequence_length as usize + 1;
+        let rows = usize::try_from(self.micro_batch).unwrap_or(usize::MAX);
         let mut nats = 0.0;
-        let mut done = 0;
-        while done < total {
-            let rows = self.micro_batch.min(total - done);
-            let ids = loader.batch(first_sample + done, rows)?;
-            nats += self.accumulate(&ids, rows)?;
-            done += rows;
+        for micro_batch in ids.chunks(rows.saturating_mul(width)) {
+            nats += self.accumulate(micro_batch, (micro_batch.len() / width) as u64)?;
         }
         #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
         let loss = nats / self.settings.batch_tokens() as f64;
         let gradient_norm = clip(&mut self.gradients, self.settings.clip)?;
-        if !loss.is_finite() || !gradient_norm.is_finite() {
-            return Err(TrainError::NotFinite { step, loss, gradient_norm });
-        }
-        self.optimizer.update(&mut self.model.parameters, &self.gradients, learning_rate, step)?;
         Ok(StepResult { loss, gradient_norm })
+    }
+
+    /// Updates the weights with the gradient that [`Trainer::gradients`] computed last, as step
+    /// `step` (from 1).
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub(crate) fn update(&mut self, step: u64, learning_rate: f64) -> Result<(), TrainError> {
+        self.optimizer.update(&mut self.model.parameters, &self.gradients, learning_rate, step)
     }
 
     /// Adds the gradient of one micro-batch of token ids `[rows, sequence_length + 1]`; returns its
@@ -118,27 +122,29 @@ impl<'a> Trainer<'a> {
         Ok(nats)
     }
 
-    /// Mean cross-entropy of the validation tokens, nats a token.
+    /// Cross-entropy of the validation tokens of each source.
     ///
     /// # Errors
-    /// When libtorch fails or a token lies outside the vocabulary.
-    pub(crate) fn validate(&self, validation: &Validation) -> Result<f64, TrainError> {
+    /// When libtorch fails.
+    pub(crate) fn validate(&self, validation: &Validation) -> Result<Vec<SourceLoss>, TrainError> {
         let _guard = tch::no_grad_guard();
-        let (mut nats, mut tokens) = (0.0, 0);
         let rows = usize::try_from(self.micro_batch).unwrap_or(usize::MAX);
-        for batch in validation.batches(rows) {
-            let (rows, length, ids) = batch?;
-            let (rows, length) = (rows.cast_signed() as i64, length.cast_signed());
-            let (inputs, targets) = split(&ids, rows, length, self.model.device)?;
-            let hidden = self
-                .model
-                .hidden(&inputs, rows, length)?
-                .f_reshape([rows * length, i64::from(self.settings.width)])?;
-            nats += self.output.nats(self.model.head(), &hidden, &targets, rows * length)?;
-            tokens += rows * length;
+        let mut losses = Vec::with_capacity(validation.sources.len());
+        for (number, source) in validation.sources.iter().enumerate() {
+            let (mut nats, mut tokens) = (0.0, 0);
+            for (rows, length, ids) in validation.batches(number, rows) {
+                let [rows, length] = [rows, length].map(|size| size.cast_signed() as i64);
+                let (inputs, targets) = split(&ids, rows, length, self.model.device)?;
+                let hidden = self
+                    .model
+                    .hidden(&inputs, rows, length)?
+                    .f_reshape([rows * length, i64::from(self.settings.width)])?;
+                nats += self.output.nats(self.model.head(), &hidden, &targets, rows * length)?;
+                tokens += (rows * length).cast_unsigned();
+            }
+            losses.push(SourceLoss::new(source, nats, tokens));
         }
-        #[expect(clippy::cast_precision_loss, reason = "at most 2^18 tokens and a window")]
-        Ok(nats / tokens as f64)
+        Ok(losses)
     }
 }
 

@@ -193,13 +193,10 @@ fn micro_batches_add_up_to_the_batch() {
     let golden = &golden_llamas()[0];
     let settings = golden_settings(golden);
     let run = |micro_batch: u64| {
-        let (_folder, store) = store();
-        write_text(&store, 500, 29);
-        let tokens = shards::Tokens::open(&store, &["tokens/train_00000".to_owned()], 29).unwrap();
-        let loader = data::Loader::new(tokens, 7, 1).unwrap();
         let mut trainer = golden_trainer(golden, &settings);
         trainer.micro_batch = micro_batch;
-        let result = trainer.step(&loader, 0, 1, 0.01).unwrap();
+        let ids: Vec<i64> = (0..24).map(|at| at * 7 % 29).collect();
+        let result = trainer.gradients(&ids).unwrap();
         let gradients: Vec<f32> = trainer.gradients.iter().flat_map(values).collect();
         (result.loss, gradients)
     };
@@ -217,20 +214,35 @@ fn store() -> (tempfile::TempDir, Store) {
     (folder, store)
 }
 
-/// Writes shards of a language in which each token decides the next but for some noise.
-fn write_text(store: &Store, tokens: u64, vocab: u64) {
+/// A language in which each token decides the next but for some noise.
+fn language(seed: u64, tokens: u64, vocab: u64) -> Vec<u32> {
     let mut id = 0;
-    let mut text = |from: u64, count: u64| -> Vec<u16> {
-        (from..from + count)
-            .map(|at| {
-                let noise = random::stream(3, at);
-                id = if noise.is_multiple_of(8) { noise >> 8 } else { id * 5 + 3 } % vocab;
-                u16::try_from(id).unwrap()
-            })
-            .collect()
-    };
-    write_shard(store, "tokens/train_00000", &[text(0, tokens)]);
-    write_shard(store, "tokens/validation_00000", &[text(tokens, 1_000)]);
+    (0..tokens)
+        .map(|at| {
+            let noise = random::stream(seed, at);
+            id = if noise.is_multiple_of(8) { noise >> 8 } else { id * 5 + 3 } % vocab;
+            u32::try_from(id).unwrap()
+        })
+        .collect()
+}
+
+/// Tokens as documents of 20 to 59.
+fn documents(tokens: &[u32]) -> Vec<Vec<u32>> {
+    let mut rest = tokens;
+    let mut documents = Vec::new();
+    while !rest.is_empty() {
+        let length = 20 + usize::try_from(random::stream(5, documents.len() as u64) % 40).unwrap();
+        let (document, after) = rest.split_at(length.min(rest.len()));
+        documents.push(document.to_vec());
+        rest = after;
+    }
+    documents
+}
+
+/// Writes shards of such a language.
+fn write_text(store: &Store, tokens: u64, vocab: u64) {
+    write_shard(store, "train_00000", &documents(&language(3, tokens, vocab)));
+    write_shard(store, "validation_00000", &documents(&language(4, 1_000, vocab)));
 }
 
 const VOCAB: u32 = 61;
@@ -249,6 +261,7 @@ fn token_set(store: &Store) -> TokenSet<'_> {
         validation: vec!["tokens/validation_00000".to_owned()],
         vocab_size: VOCAB,
         sequence_length: LENGTH,
+        text_bytes: Some(&|ids| Some(ids.len() as u64)),
     }
 }
 
@@ -270,6 +283,21 @@ fn remove(store: &Store, folder: &str) {
     }
 }
 
+const FILES: [&str; 4] =
+    ["model.safetensors", "optimizer.safetensors", "state.json", "config.json"];
+
+/// The files of a checkpoint.
+fn checkpoint_files(store: &Store, step: u64) -> [bytes::Bytes; 4] {
+    FILES.map(|file| store.read(&format!("checkpoints/step-{step:08}/{file}")).unwrap())
+}
+
+#[track_caller]
+fn assert_same_files(left: &[bytes::Bytes; 4], right: &[bytes::Bytes; 4]) {
+    for ((file, left), right) in FILES.iter().zip(left).zip(right) {
+        assert!(left == right, "{file} differs");
+    }
+}
+
 #[test]
 fn a_resumed_training_ends_with_the_same_bytes() {
     // 500 tokens are 31 windows: 24 steps of 8 run through six epochs.
@@ -278,22 +306,63 @@ fn a_resumed_training_ends_with_the_same_bytes() {
     let settings = small("steps = 24\nbatch_tokens = 128\ncheckpoint_every = 12");
     let (straight, from) = run(&settings, &store, "digest");
     assert_eq!(from, None);
-    let files = ["model.safetensors", "optimizer.safetensors", "state.json", "config.json"];
+    assert!(straight.sample_chain.len() == 32 && straight.validation_bits_per_byte.is_some());
     let last = "checkpoints/step-00000024";
-    let read = || files.map(|file| store.read(&format!("{last}/{file}")).unwrap());
-    let before = read();
+    let before = checkpoint_files(&store, 24);
 
     remove(&store, last);
     let (resumed, from) = run(&settings, &store, "digest");
     assert_eq!(from, Some(12));
-    for ((file, before), after) in files.iter().zip(before).zip(read()) {
-        assert!(before == after, "{file} differs after a resume");
-    }
+    assert_same_files(&before, &checkpoint_files(&store, 24));
     assert_eq!(resumed, straight);
 
     // Ended trainings report without training.
     let (again, from) = run(&settings, &store, "digest");
     assert_eq!((from, again), (Some(24), straight));
+}
+
+/// Runs a training that dies at the first event that `at` picks; whether it did.
+fn die(settings: &TrainSettings, store: &Store, at: impl Fn(&Event<'_>) -> bool) -> bool {
+    let dies = std::panic::AssertUnwindSafe(|| {
+        train(settings, &token_set(store), store, "digest", &mut |event| {
+            if at(&event) {
+                std::panic::resume_unwind(Box::new("killed"));
+            }
+        })
+        .unwrap()
+    });
+    std::panic::catch_unwind(dies).is_err()
+}
+
+#[test]
+fn dying_at_any_step_changes_nothing_over_epochs_and_two_resumes() {
+    let settings = small("steps = 20\nbatch_tokens = 128\ncheckpoint_every = 3\neval_every = 4");
+    let straight = {
+        let (_folder, store) = store();
+        write_text(&store, 500, u64::from(VOCAB));
+        let (report, _) = run(&settings, &store, "digest");
+        let steps = store.read("training/metrics.jsonl").unwrap();
+        assert_eq!(std::str::from_utf8(&steps).unwrap().lines().count(), 20);
+        (report, checkpoint_files(&store, 20))
+    };
+    for first in 1..20 {
+        let (_folder, store) = store();
+        write_text(&store, 500, u64::from(VOCAB));
+        let second = (first + 5).min(20);
+        for dies in [first, second] {
+            let killed =
+                |event: &Event<'_>| matches!(event, Event::Step { step, .. } if *step == dies);
+            assert!(die(&settings, &store, killed));
+        }
+        let (report, _) = run(&settings, &store, "digest");
+        assert_eq!(report, straight.0, "died at {first} and {second}");
+        assert_same_files(&straight.1, &checkpoint_files(&store, 20));
+        let lines = store.read("training/metrics.jsonl").unwrap();
+        let steps = std::str::from_utf8(&lines).unwrap().lines().map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap()
+        });
+        assert!(steps.eq(1..=20), "each step stands in the metrics once");
+    }
 }
 
 #[test]
@@ -348,13 +417,20 @@ fn it_learns_more_than_frequencies() {
 
 #[test]
 fn a_diverging_training_names_its_step() {
-    let (_folder, store) = store();
-    write_text(&store, 500, u64::from(VOCAB));
-    let mut settings = small("steps = 50\nbatch_tokens = 128\nclip = 0.0\nwarmup_tokens = 0");
-    settings.learning_rate = 1e30;
-    let error = train(&settings, &token_set(&store), &store, "digest", &mut |_| ())
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("diverged at step"), "{error}");
-    assert!(error.contains("train.learning_rate"), "{error}");
+    for (spikes, rollbacks) in [("", 3), ("[spikes]\nenabled = false", 0)] {
+        let (_folder, store) = store();
+        write_text(&store, 500, u64::from(VOCAB));
+        let toml =
+            format!("steps = 50\nbatch_tokens = 128\nclip = 0.0\nwarmup_tokens = 0\n{spikes}");
+        let mut settings = small(&toml);
+        settings.learning_rate = 1e30;
+        let error = train(&settings, &token_set(&store), &store, "digest", &mut |_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("diverged at step"), "{error}");
+        assert!(error.contains(&format!("going back {rollbacks} times")), "{error}");
+        assert!(error.contains("train.learning_rate"), "{error}");
+    }
 }
+
+mod spikes;

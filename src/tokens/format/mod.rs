@@ -6,6 +6,7 @@
 mod check;
 mod datatrove;
 mod file;
+mod flat;
 mod llmc;
 mod mds;
 mod megatron;
@@ -25,6 +26,8 @@ use crate::store::{Store, StoreError, Written};
 use crate::tokens::pack;
 
 pub use self::check::{LayoutError, check};
+#[cfg(feature = "train")]
+pub(crate) use self::flat::{FlatShard, open_flat};
 pub(crate) use self::open::is_shard;
 pub use self::open::{open, open_with, shards_below};
 pub use self::read::{Hints, ReadSequence, ShardFacts, ShardReader};

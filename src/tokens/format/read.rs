@@ -4,6 +4,7 @@
 //! has before anything is done with it. Files are mapped, so that reading takes no memory but that
 //! of one sequence.
 
+use super::flat::FlatShard;
 use super::{ShardError, Width};
 use crate::config::tokens::ShardFormat;
 use crate::store::Mapped;
@@ -189,6 +190,16 @@ impl Tokens {
         self.facts.masked = true;
         self.loss = Some((loss, start));
         Ok(())
+    }
+
+    /// Whether there are loss masks.
+    pub(super) fn masked(&self) -> bool {
+        self.loss.is_some()
+    }
+
+    /// The file, for random access.
+    pub(super) fn into_flat(self) -> FlatShard {
+        FlatShard::new(self.path, self.bytes, self.start, self.facts.width)
     }
 
     /// Tokens in all.
