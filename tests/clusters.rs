@@ -199,7 +199,7 @@ fn a_run_killed_at_any_phase_goes_on_where_it_was() {
         let arguments =
             ["run", &pipeline, "--out", out.to_str().unwrap(), "--threads", "2", "--on", on];
         let mut kills = 0;
-        for (phase, committed) in [("0-flow", 3), ("2-flow", 2), ("7-write", 4)] {
+        for (phase, committed) in [("0-flow", 3), ("2-flow", 2), ("9-write", 4)] {
             let mut child = tamis()
                 .args(arguments)
                 .stdout(Stdio::null())
