@@ -4,6 +4,7 @@ use super::shards::tests::write_shard;
 use super::*;
 use crate::config::train::TrainConfig;
 
+mod export;
 mod parity;
 
 /// An empty store, and libtorch on one thread: tests run side by side, and its threads wait for each
