@@ -118,7 +118,8 @@ impl Run {
         if self.until == Until::Train
             && let Some(train) = &pipeline.train
         {
-            super::training::train(train, &engine, self.format)?;
+            let threads = engine.resources.threads;
+            super::training::train(train, &engine.store, &engine.plan, threads, self.format)?;
         }
         Ok(())
     }

@@ -52,6 +52,37 @@ pub enum Preset {
 }
 
 impl Preset {
+    /// All, from small to large.
+    pub const ALL: [Self; 10] = [
+        Self::K30,
+        Self::K100,
+        Self::K300,
+        Self::M1,
+        Self::M3,
+        Self::M10,
+        Self::M30,
+        Self::M100,
+        Self::M300,
+        Self::B1,
+    ];
+
+    /// Its name in a pipeline file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::K30 => "30k",
+            Self::K100 => "100k",
+            Self::K300 => "300k",
+            Self::M1 => "1m",
+            Self::M3 => "3m",
+            Self::M10 => "10m",
+            Self::M30 => "30m",
+            Self::M100 => "100m",
+            Self::M300 => "300m",
+            Self::B1 => "1b",
+        }
+    }
+
     /// `(layers, width, heads, kv_heads)`.
     #[must_use]
     pub fn shape(self) -> (u32, u32, u32, u32) {

@@ -63,6 +63,13 @@ impl TrainSettings {
         self.parameters() * (4 * SINGLE + copies)
     }
 
+    /// Bytes (about) of a training whose micro-batches have `rows` sequences: weights, gradients,
+    /// moments, activations.
+    #[must_use]
+    pub fn training_bytes(&self, rows: u64) -> u64 {
+        self.state_bytes() + rows * self.activation_bytes()
+    }
+
     /// Bytes of activations (about) that one sequence keeps for its backward pass, the logits aside.
     #[must_use]
     pub fn activation_bytes(&self) -> u64 {

@@ -21,6 +21,9 @@ fn presets_are_what_their_names_and_docs_say() {
         let settings = resolve(&format!("preset = \"{name}\"")).unwrap();
         assert_eq!(settings.non_embedding(), n, "{name}");
     }
+    for preset in Preset::ALL {
+        assert_eq!(serde_json::to_value(preset).unwrap(), preset.name());
+    }
 }
 
 #[test]
