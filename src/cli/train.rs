@@ -103,10 +103,6 @@ impl Train {
             let message = "--out and --set go with a pipeline file, not with a run directory";
             return Err(Usage(message.to_owned()).into());
         }
-        #[derive(serde::Deserialize)]
-        struct Tables {
-            train: Option<TrainConfig>,
-        }
         let store = Store::open_existing(target)?;
         let text = store.read("pipeline.toml")?;
         let tables: Tables = toml::from_slice(&text).with_context(|| {
@@ -114,6 +110,12 @@ impl Train {
         })?;
         Ok((tables.train.ok_or_else(missing)?, store))
     }
+}
+
+/// What is read of a run's copy of its pipeline file.
+#[derive(serde::Deserialize)]
+struct Tables {
+    train: Option<TrainConfig>,
 }
 
 /// A row for each preset with the defaults it brings.

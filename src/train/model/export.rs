@@ -15,9 +15,10 @@ pub(crate) fn hugging_face_config(settings: &TrainSettings) -> Value {
 
 /// `LlamaForCausalLM`, or `Qwen3ForCausalLM`, which is the same with norms on queries and keys.
 fn llama_config(settings: &TrainSettings) -> Value {
-    let (class, kind) = match settings.qk_norm {
-        false => ("LlamaForCausalLM", "llama"),
-        true => ("Qwen3ForCausalLM", "qwen3"),
+    let (class, kind) = if settings.qk_norm {
+        ("Qwen3ForCausalLM", "qwen3")
+    } else {
+        ("LlamaForCausalLM", "llama")
     };
     json!({
         "architectures": [class],

@@ -9,7 +9,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::super::TrainError;
-use super::{Draft, Heads, INITIAL_DEVIATION, Parameter};
+use super::{Attention, Draft, INITIAL_DEVIATION, Parameter};
 use crate::config::train::TrainSettings;
 
 /// Added to the variance in LayerNorm (`layer_norm_epsilon`).
@@ -58,13 +58,13 @@ fn with_bias(weight: Draft, outputs: i64) -> [Draft; 2] {
 
 /// What the forward pass needs beside the weights.
 pub(super) struct Gpt2 {
-    heads: Heads,
+    heads: Attention,
     device: Device,
 }
 
 impl Gpt2 {
     pub(super) fn new(settings: &TrainSettings, device: Device) -> Self {
-        Self { heads: Heads::new(settings), device }
+        Self { heads: Attention::new(settings), device }
     }
 
     /// See [`super::Model::hidden`].

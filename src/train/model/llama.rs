@@ -10,7 +10,7 @@ use tch::{Device, Tensor};
 
 use super::super::TrainError;
 use super::rotary::Rotary;
-use super::{Draft, Heads, INITIAL_DEVIATION, Parameter};
+use super::{Attention, Draft, INITIAL_DEVIATION, Parameter};
 use crate::config::train::TrainSettings;
 
 /// Added to the mean square in RMSNorm (`rms_norm_eps`).
@@ -21,7 +21,7 @@ pub(super) const NORM_EPSILON: f64 = 1e-6;
 pub(super) fn drafts(settings: &TrainSettings) -> Vec<Draft> {
     let [width, ffn, vocab] =
         [settings.width, settings.ffn_width, settings.vocab_size].map(i64::from);
-    let heads = Heads::new(settings);
+    let heads = Attention::new(settings);
     let kv_width = heads.size() * heads.kv_heads;
     let mut drafts = vec![Draft::embedding("model.embed_tokens.weight", [vocab, width])];
     for layer in 0..settings.layers {
@@ -95,13 +95,13 @@ impl<'a> Block<'a> {
 /// What the forward pass needs beside the weights.
 pub(super) struct Llama {
     layers: usize,
-    heads: Heads,
+    heads: Attention,
     rotary: Rotary,
 }
 
 impl Llama {
     pub(super) fn new(settings: &TrainSettings, device: Device) -> Result<Self, TrainError> {
-        let heads = Heads::new(settings);
+        let heads = Attention::new(settings);
         let length = settings.sequence_length.into();
         let rotary = Rotary::new(length, heads.size(), heads.kind, device)?;
         Ok(Self { layers: settings.layers as usize, heads, rotary })
@@ -138,7 +138,7 @@ impl Llama {
         rotary: &Rotary,
         shape: [i64; 2],
     ) -> Result<Tensor, TrainError> {
-        let Heads { heads, kv_heads, .. } = self.heads;
+        let Attention { heads, kv_heads, .. } = self.heads;
         let input = self.norm(stream, block.norm)?;
         let project = |which: usize, count| {
             let projected = self.linear(&input, block.projections[which])?;

@@ -176,14 +176,14 @@ pub(crate) fn compute_kind(settings: &TrainSettings) -> Kind {
 }
 
 /// The sizes of attention, and the format it is computed in.
-struct Heads {
+struct Attention {
     width: i64,
     heads: i64,
     kv_heads: i64,
     kind: Kind,
 }
 
-impl Heads {
+impl Attention {
     fn new(settings: &TrainSettings) -> Self {
         Self {
             width: settings.width.into(),
