@@ -153,3 +153,34 @@ fn wrong_training_settings_are_found_before_anything_runs() {
         assert!(stderr.contains(words), "{train}:\n{stderr}");
     }
 }
+
+#[test]
+fn presets_are_listed_with_what_they_take() {
+    let table = succeed(&["train", "--list-presets", "--sequence-length", "256"]);
+    let row = |name: &str| {
+        let mut rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+        rows.find(|row| row[0] == name).unwrap()
+    };
+    assert_eq!(row("1m")[1..6], ["5", "128", "4", "13,870,720", "1,004,928"]);
+    assert_eq!(row("1b")[5], "1,008,027,648");
+}
+
+#[test]
+fn train_alone_does_what_run_does_and_first_tells_what_it_takes() {
+    let lab = Lab::new();
+    let pipeline = pipeline(&lab, TINY);
+    let (whole, parts) = (lab.path("whole"), lab.path("parts"));
+    let [whole_text, parts_text] = [&whole, &parts].map(|path| path.to_str().unwrap());
+    succeed(&["run", &pipeline, "--out", whole_text]);
+    succeed(&["run", &pipeline, "--out", parts_text, "--until", "tokens"]);
+
+    let told = succeed(&["train", parts_text, "--dry-run"]);
+    assert!(told.contains("6 steps of 256 tokens (4 sequences of 64): 1,536 tokens"), "{told}");
+    assert!(!parts.join("checkpoints").exists());
+    let said = succeed(&["train", parts_text]);
+    assert!(said.contains("validation loss"), "{said}");
+    assert!(checkpoint(&whole, 6) == checkpoint(&parts, 6), "other weights");
+    // By the pipeline file it is the same training, which has ended.
+    succeed(&["train", &pipeline, "--out", parts_text]);
+    assert!(fail(2, &["train", parts_text, "--set", "train.steps=7"]).contains("pipeline file"));
+}

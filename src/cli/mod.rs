@@ -20,6 +20,7 @@ mod shards;
 mod show;
 mod task;
 mod test;
+mod train;
 #[cfg(feature = "train")]
 mod training;
 mod verify;
@@ -78,6 +79,8 @@ enum Command {
     FitClassifier(fit_classifier::FitClassifier),
     /// Fit a byte-level BPE tokenizer to the documents of a run, or to files.
     FitTokenizer(fit_tokenizer::FitTokenizer),
+    /// Train on the shards of a finished run, or tell what that would take.
+    Train(Box<train::Train>),
     /// Run the `[[test]]` blocks of pipeline files: documents in, expected verdicts out.
     Test(test::Test),
     /// List the ops, or show one with its settings, signals and reasons.
@@ -211,6 +214,7 @@ pub fn main() -> ExitCode {
         Command::Export(command) => command.run(),
         Command::FitClassifier(command) => command.run(),
         Command::FitTokenizer(command) => command.run(),
+        Command::Train(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Ops(command) => command.run(),
         Command::Join(command) => command.run(),

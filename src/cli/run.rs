@@ -118,7 +118,9 @@ impl Run {
         if self.until == Until::Train
             && let Some(train) = &pipeline.train
         {
-            super::training::train(train, &engine, &assets, self.format)?;
+            let threads = engine.resources.threads;
+            let (store, plan) = (&engine.store, &engine.plan);
+            super::training::train(train, store, plan, threads, &assets, self.format)?;
         }
         Ok(())
     }

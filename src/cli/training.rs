@@ -1,4 +1,4 @@
-//! The end of `tamis run`: training on the shards.
+//! The end of `tamis run`, and all of `tamis train`: training on the shards.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -8,9 +8,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{OutputFormat, print};
 use crate::config::train::{TrainConfig, TrainSettings};
-use crate::exec::engine::Engine;
 use crate::exec::summary::grouped;
 use crate::model::Assets;
+use crate::plan::Plan;
 use crate::store::Store;
 use crate::tokens::dataset::Dataset;
 use crate::tokens::shard::ShardEntry;
@@ -19,18 +19,19 @@ use crate::train::{self, Blend, Event, TokenSet, TrainReport};
 /// Trains as `[train]` says on the shards of a run that is complete.
 pub(super) fn train(
     config: &TrainConfig,
-    engine: &Engine,
+    store: &Store,
+    plan: &Plan,
+    threads: usize,
     assets: &Assets,
     format: OutputFormat,
 ) -> anyhow::Result<()> {
-    let (store, plan) = (&engine.store, &engine.plan);
     let Some(tokens) = &plan.tokens else { return Ok(()) };
     let mut config = config.clone();
     config.seed.get_or_insert(plan.seed);
     let settings =
         config.resolve(tokens.layout.sequence_length as usize, tokens.layout.vocab_size)?;
     // The number of threads decides the order of sums inside libtorch, so it is always said.
-    tch::set_num_threads(i32::try_from(engine.resources.threads).unwrap_or(i32::MAX));
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
     let dataset = Dataset::load(store)?;
     let tokenizer = assets.tokenizer(&tokens.tokenizer)?;
     let text_bytes = |ids: &[i64]| {

@@ -10,15 +10,20 @@ mod spikes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::choices::{Architecture, DeviceChoice, Precision, Preset, Schedule};
 pub use self::spikes::{SpikeSettings, SpikesConfig};
 
-/// Trains a small Llama-style model on the shards of this run.
+mod choices;
+mod size;
+
+/// Trains a small language model on the shards of this run.
 ///
 /// `tamis run` ends with it, and `tamis train RUN` runs it alone. Needs a build with the feature
 /// `train` and shards in the `megatron` format. The model is a decoder of the Llama family
 /// (RMSNorm, rotary positions, SwiGLU, grouped-query attention) and is saved as
 /// `checkpoints/step-*/{model.safetensors, config.json}`, which Hugging Face `transformers` loads as
-/// `LlamaForCausalLM`. The optimiser is AdamW (<https://arxiv.org/abs/1711.05101>) with β₁ = 0.9,
+/// `LlamaForCausalLM` (with `qk_norm` as `Qwen3ForCausalLM`, with `architecture = "gpt2"` as
+/// `GPT2LMHeadModel`). The optimiser is AdamW (<https://arxiv.org/abs/1711.05101>) with β₁ = 0.9,
 /// β₂ = 0.99 (0.95 from 524,288 tokens a batch on) and ε = 1e-8.
 ///
 /// In the defaults below *N* is the number of parameters without the embeddings.
@@ -29,6 +34,9 @@ pub struct TrainConfig {
     /// each of which may be overridden. Default: `1m`, unless the shape is given by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
+    /// The form of the decoder. Default: `llama`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
     /// Transformer blocks. Default: the preset's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layers: Option<u32>,
@@ -39,14 +47,21 @@ pub struct TrainConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heads: Option<u32>,
     /// Heads of keys and values (grouped-query attention, <https://arxiv.org/abs/2305.13245>); must
-    /// divide `heads`. Default: `heads`.
+    /// divide `heads`, and GPT-2 has as many as `heads`. Default: `heads`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kv_heads: Option<u32>,
     /// Inner width of the feed-forward layer (SwiGLU, <https://arxiv.org/abs/2002.05202>).
-    /// Default: 8/3 of `width`, rounded up to a multiple of 32.
+    /// Default: 8/3 of `width`, rounded up to a multiple of 32; for GPT-2 4 × `width`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ffn_width: Option<u32>,
-    /// Whether the output matrix is the embedding matrix. Default: false, as `OLMo` has it. A tied
+    /// Whether queries and keys pass through an RMSNorm, one for all heads of a layer, before their
+    /// positions are turned in: attention cannot grow without bound, so that higher learning rates
+    /// hold (<https://arxiv.org/abs/2309.14322>). The form of Qwen3
+    /// (<https://arxiv.org/abs/2505.09388>); not for GPT-2. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qk_norm: Option<bool>,
+    /// Whether the output matrix is the embedding matrix. Default: false, as `OLMo` has it; GPT-2 is
+    /// always tied. A tied
     /// matrix halves the file of a small model, but the model learns more slowly: preset `100k`
     /// with GPT-2's vocabulary, 410,000 tokens of novels, validation loss 5.55 untied, 5.87 tied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,115 +120,14 @@ pub struct TrainConfig {
     pub spikes: Option<SpikesConfig>,
 }
 
-/// A named size of model. The name is N, the number of parameters without the embeddings.
-///
-/// | preset | layers | width | heads | N |
-/// |---|---|---|---|---|
-/// | `30k` | 2 | 32 | 2 | 26,784 |
-/// | `100k` | 2 | 64 | 2 | 106,816 |
-/// | `300k` | 3 | 96 | 3 | 332,448 |
-/// | `1m` | 5 | 128 | 4 | 1,004,928 |
-/// | `3m` | 7 | 192 | 6 | 3,099,456 |
-/// | `10m` | 6 | 384 | 6 | 10,621,824 |
-/// | `30m` | 10 | 512 | 8 | 31,631,872 |
-/// | `100m` | 14 | 768 | 12 | 99,112,704 |
-/// | `300m` | 24 | 1,024 | 16 | 303,612,928 |
-/// | `1b` | 20 | 2,048 | 16 | 1,008,027,648 |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Preset {
-    /// 2 layers of width 32.
-    #[serde(rename = "30k")]
-    K30,
-    /// 2 layers of width 64.
-    #[serde(rename = "100k")]
-    K100,
-    /// 3 layers of width 96.
-    #[serde(rename = "300k")]
-    K300,
-    /// 5 layers of width 128.
-    #[serde(rename = "1m")]
-    M1,
-    /// 7 layers of width 192.
-    #[serde(rename = "3m")]
-    M3,
-    /// 6 layers of width 384.
-    #[serde(rename = "10m")]
-    M10,
-    /// 10 layers of width 512.
-    #[serde(rename = "30m")]
-    M30,
-    /// 14 layers of width 768.
-    #[serde(rename = "100m")]
-    M100,
-    /// 24 layers of width 1,024.
-    #[serde(rename = "300m")]
-    M300,
-    /// 20 layers of width 2,048.
-    #[serde(rename = "1b")]
-    B1,
-}
-
-impl Preset {
-    /// `(layers, width, heads, kv_heads)`.
-    #[must_use]
-    pub fn shape(self) -> (u32, u32, u32, u32) {
-        match self {
-            Self::K30 => (2, 32, 2, 2),
-            Self::K100 => (2, 64, 2, 2),
-            Self::K300 => (3, 96, 3, 3),
-            Self::M1 => (5, 128, 4, 4),
-            Self::M3 => (7, 192, 6, 6),
-            Self::M10 => (6, 384, 6, 6),
-            Self::M30 => (10, 512, 8, 8),
-            Self::M100 => (14, 768, 12, 12),
-            Self::M300 => (24, 1024, 16, 16),
-            Self::B1 => (20, 2048, 16, 16),
-        }
-    }
-}
-
-/// How the learning rate falls from its peak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Schedule {
-    /// Half a cosine down to a tenth of the peak.
-    Cosine,
-    /// A straight line to 0.
-    Linear,
-    /// The peak until the end.
-    Constant,
-    /// Warm-up, stable, decay: the peak for most of the run, then over the last fifth of the steps
-    /// to 0 as 1 − √progress (<https://arxiv.org/abs/2405.18392>).
-    Wsd,
-}
-
-/// Number format of weights and arithmetic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32-bit floats throughout.
-    Fp32,
-}
-
-/// Where to train.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DeviceChoice {
-    /// The first CUDA device if there is one, else the CPU.
-    #[default]
-    Auto,
-    /// The processor.
-    Cpu,
-    /// The first CUDA device; an error where there is none.
-    Cuda,
-}
-
 /// A training run with nothing left to decide.
 ///
 /// Serializes to what determines the weights, for the digest of the training: `eval_every`,
 /// `checkpoint_every` and `device` are left out, so that changing them goes on with the same run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
+    /// The form of the decoder.
+    pub architecture: Architecture,
     /// Transformer blocks.
     pub layers: u32,
     /// Width of the residual stream.
@@ -224,6 +138,8 @@ pub struct TrainSettings {
     pub kv_heads: u32,
     /// Inner width of the feed-forward layer.
     pub ffn_width: u32,
+    /// Whether queries and keys are normed.
+    pub qk_norm: bool,
     /// Whether the output matrix is the embedding matrix.
     pub tie_embeddings: bool,
     /// Rows of the embedding matrix.
@@ -265,28 +181,6 @@ pub struct TrainSettings {
     /// Where to train.
     #[serde(skip)]
     pub device: DeviceChoice,
-}
-
-impl TrainSettings {
-    /// Parameters without the embeddings (and without an untied output matrix): the N of scaling
-    /// laws.
-    #[must_use]
-    pub fn non_embedding(&self) -> u64 {
-        non_embedding(self.layers, self.width, self.heads, self.kv_heads, self.ffn_width)
-    }
-
-    /// All parameters.
-    #[must_use]
-    pub fn parameters(&self) -> u64 {
-        let matrix = u64::from(self.vocab_size) * u64::from(self.width);
-        self.non_embedding() + matrix * if self.tie_embeddings { 1 } else { 2 }
-    }
-
-    /// Tokens an optimiser step.
-    #[must_use]
-    pub fn batch_tokens(&self) -> u64 {
-        self.batch_sequences * u64::from(self.sequence_length)
-    }
 }
 
 /// A value in `[train]` that cannot be trained with.
@@ -341,8 +235,14 @@ impl TrainConfig {
                 "check `tokens.tokenizer`",
             );
         }
-        let [layers, width, heads, kv_heads, ffn_width] = self.shape()?;
-        let n = non_embedding(layers, width, heads, kv_heads, ffn_width);
+        let architecture = self.architecture.unwrap_or_default();
+        let [layers, width, heads, kv_heads, ffn_width] = self.shape(architecture)?;
+        let (qk_norm, tie_embeddings) = self.options(architecture)?;
+        let n = size::non_embedding(
+            architecture,
+            [layers, width, heads, kv_heads, ffn_width].map(u64::from),
+            qk_norm,
+        );
         let batch_sequences = self.batch_sequences(n, sequence_length)?;
         let batch_tokens = batch_sequences * u64::from(sequence_length);
         let steps = self.steps(n, batch_tokens)?;
@@ -360,12 +260,14 @@ impl TrainConfig {
         let spikes = self.spikes.clone().unwrap_or_default().resolve(steps);
         let spikes = spikes.or_else(|(key, problem, hint)| wrong(key, problem, hint))?;
         Ok(TrainSettings {
+            architecture,
             layers,
             width,
             heads,
             kv_heads,
             ffn_width,
-            tie_embeddings: self.tie_embeddings.unwrap_or(false),
+            qk_norm,
+            tie_embeddings,
             vocab_size,
             sequence_length,
             steps,
@@ -390,7 +292,7 @@ impl TrainConfig {
     }
 
     /// `[layers, width, heads, kv_heads, ffn_width]`, checked.
-    fn shape(&self) -> Result<[u32; 5], TrainConfigError> {
+    fn shape(&self, architecture: Architecture) -> Result<[u32; 5], TrainConfigError> {
         let by_hand = self.layers.is_some() || self.width.is_some() || self.heads.is_some();
         let preset = match self.preset {
             None if by_hand => None,
@@ -439,8 +341,18 @@ impl TrainConfig {
                 "give a divisor of `heads`",
             );
         }
-        let ffn_width =
-            pick("ffn_width", self.ffn_width, Some((width * 8).div_ceil(3).next_multiple_of(32)))?;
+        if architecture == Architecture::Gpt2 && kv_heads != heads {
+            return wrong(
+                "kv_heads",
+                format!("GPT-2 has as many as `heads` = {heads}"),
+                "leave it out, or take `architecture` = \"llama\"",
+            );
+        }
+        let of_architecture = match architecture {
+            Architecture::Llama => (width * 8).div_ceil(3).next_multiple_of(32),
+            Architecture::Gpt2 => width * 4,
+        };
+        let ffn_width = pick("ffn_width", self.ffn_width, Some(of_architecture))?;
         if ffn_width > MAX_WIDTH * 4 {
             return wrong(
                 "ffn_width",
@@ -449,6 +361,21 @@ impl TrainConfig {
             );
         }
         Ok([layers, width, heads, kv_heads, ffn_width])
+    }
+
+    /// `(qk_norm, tie_embeddings)`, checked.
+    fn options(&self, architecture: Architecture) -> Result<(bool, bool), TrainConfigError> {
+        let hint = "leave it out, or take `architecture` = \"llama\"";
+        match (architecture, self.qk_norm, self.tie_embeddings) {
+            (Architecture::Llama, norm, tied) => Ok((norm.unwrap_or(false), tied.unwrap_or(false))),
+            (Architecture::Gpt2, Some(true), _) => {
+                wrong("qk_norm", "GPT-2 does not norm queries and keys", hint)
+            }
+            (Architecture::Gpt2, _, Some(false)) => {
+                wrong("tie_embeddings", "GPT-2's output matrix is its embedding matrix", hint)
+            }
+            (Architecture::Gpt2, ..) => Ok((false, true)),
+        }
     }
 
     fn batch_sequences(&self, n: u64, sequence_length: u32) -> Result<u64, TrainConfigError> {
@@ -513,15 +440,6 @@ fn in_range(
 #[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
 fn as_f64(count: u64) -> f64 {
     count as f64
-}
-
-/// Parameters of all blocks and the last norm: per block Q and O (width²), K and V (width ×
-/// `kv_heads` × head size), the three matrices of SwiGLU and two norms.
-fn non_embedding(layers: u32, width: u32, heads: u32, kv_heads: u32, ffn_width: u32) -> u64 {
-    let [layers, width, heads, kv_heads, ffn_width] =
-        [layers, width, heads, kv_heads, ffn_width].map(u64::from);
-    let attention = 2 * width * width + 2 * width * (width / heads * kv_heads);
-    layers * (attention + 3 * width * ffn_width + 2 * width) + width
 }
 
 #[cfg(test)]

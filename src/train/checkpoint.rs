@@ -3,7 +3,7 @@
 //! ```text
 //! checkpoints/step-00000500/
 //!   model.safetensors       weights under Hugging Face's names
-//!   config.json             LlamaForCausalLM
+//!   config.json             what `transformers` needs to know of it
 //!   optimizer.safetensors   AdamW's moments: first.<name>, second.<name>
 //!   state.json              progress (step, samples, chain of sample ids, spike detector), digest,
 //!                           sizes and hashes of the others
@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tch::{Device, Tensor};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -25,7 +24,8 @@ use crate::store::{Store, StoreError};
 
 use super::TrainError;
 use super::interventions::Interventions;
-use super::model::{INITIAL_DEVIATION, NORM_EPSILON, Parameter, ROPE_THETA, WEIGHTS};
+use super::model::export::hugging_face_config;
+use super::model::{Parameter, WEIGHTS};
 use super::session::Progress;
 use super::step::Trainer;
 
@@ -285,33 +285,4 @@ fn to_safetensors<'a>(
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     Ok(safetensors::serialize(views, Some(metadata))?)
-}
-
-/// `config.json` as `transformers` writes it for `LlamaForCausalLM`.
-fn hugging_face_config(settings: &TrainSettings) -> serde_json::Value {
-    json!({
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "vocab_size": settings.vocab_size,
-        "hidden_size": settings.width,
-        "intermediate_size": settings.ffn_width,
-        "num_hidden_layers": settings.layers,
-        "num_attention_heads": settings.heads,
-        "num_key_value_heads": settings.kv_heads,
-        "head_dim": settings.width / settings.heads,
-        "hidden_act": "silu",
-        "max_position_embeddings": settings.sequence_length,
-        "initializer_range": INITIAL_DEVIATION,
-        "rms_norm_eps": NORM_EPSILON,
-        "rope_theta": ROPE_THETA,
-        "rope_scaling": null,
-        "attention_bias": false,
-        "attention_dropout": 0.0,
-        "mlp_bias": false,
-        "tie_word_embeddings": settings.tie_embeddings,
-        "bos_token_id": null,
-        "eos_token_id": null,
-        "use_cache": true,
-        "torch_dtype": "float32",
-    })
 }

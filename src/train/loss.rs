@@ -24,23 +24,38 @@ pub(crate) struct OutputLayer {
     logits: Tensor,
     /// `[chunk, vocabulary]`.
     probabilities: Tensor,
+    /// `[chunk, vocabulary]` in 16 bits, where matrices are multiplied in them.
+    rounded: Option<Tensor>,
     device: Device,
     /// Positions in a chunk.
     chunk: i64,
 }
 
 impl OutputLayer {
-    /// Memory for a vocabulary of `vocab` tokens, of which at most `positions` are used at a time.
+    /// Memory for a vocabulary of `vocab` tokens, of which at most `positions` are used at a time;
+    /// matrices are multiplied in `kind`. The softmax and all sums are computed in 32 bits.
     ///
     /// # Errors
     /// When libtorch cannot allocate it.
-    pub(crate) fn new(vocab: i64, positions: i64, device: Device) -> Result<Self, TrainError> {
-        Self::with_chunk(vocab, (CHUNK_BYTES / (4 * vocab)).clamp(1, positions.max(1)), device)
+    pub(crate) fn new(
+        vocab: i64,
+        positions: i64,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self, TrainError> {
+        let chunk = (CHUNK_BYTES / (4 * vocab)).clamp(1, positions.max(1));
+        Self::with_chunk(vocab, chunk, kind, device)
     }
 
-    fn with_chunk(vocab: i64, chunk: i64, device: Device) -> Result<Self, TrainError> {
-        let empty = || Tensor::f_empty([chunk, vocab], (Kind::Float, device));
-        Ok(Self { logits: empty()?, probabilities: empty()?, device, chunk })
+    fn with_chunk(vocab: i64, chunk: i64, kind: Kind, device: Device) -> Result<Self, TrainError> {
+        let empty = |kind| Tensor::f_empty([chunk, vocab], (kind, device));
+        Ok(Self {
+            logits: empty(Kind::Float)?,
+            probabilities: empty(Kind::Float)?,
+            rounded: if kind == Kind::Float { None } else { Some(empty(kind)?) },
+            device,
+            chunk,
+        })
     }
 
     /// Sum over all positions of −ln p(target), in nats, for `hidden` `[positions, width]` and
@@ -57,10 +72,11 @@ impl OutputLayer {
     ) -> Result<f64, TrainError> {
         let _guard = tch::no_grad_guard();
         let mut total = Tensor::f_zeros([1], (Kind::Double, self.device))?;
+        let (head, hidden) = (self.round(head)?, self.round(hidden)?);
         for (start, rows) in chunks(positions, self.chunk) {
             let hidden = hidden.f_narrow(0, start, rows)?;
             let targets = targets.f_narrow(0, start, rows)?.f_unsqueeze(1)?;
-            let (_, nats) = self.forward(head, &hidden, &targets, rows)?;
+            let (_, nats) = self.forward(&head, &hidden, &targets, rows)?;
             let _ = total.f_add_(&nats)?;
         }
         Ok(total.f_double_value(&[0])?)
@@ -83,21 +99,37 @@ impl OutputLayer {
         let _guard = tch::no_grad_guard();
         let mut total = Tensor::f_zeros([1], (Kind::Double, self.device))?;
         let mut gradients = Vec::new();
+        let (head, hidden) = (self.round(head)?, self.round(hidden)?);
         for (start, rows) in chunks(positions, self.chunk) {
             let hidden = hidden.f_narrow(0, start, rows)?;
             let targets = targets.f_narrow(0, start, rows)?.f_unsqueeze(1)?;
-            let (mut change, nats) = self.forward(head, &hidden, &targets, rows)?;
+            let (mut change, nats) = self.forward(&head, &hidden, &targets, rows)?;
             let _ = total.f_add_(&nats)?;
             // softmax − one-hot is the gradient of the logits.
             let minus_one = Tensor::f_full([rows, 1], -1.0, (Kind::Float, self.device))?;
             let _ = change.f_scatter_add_(1, &targets, &minus_one)?;
-            let mut gradient = change.f_mm(head)?;
+            if let Some(rounded) = &self.rounded {
+                let mut rounded = rounded.f_narrow(0, 0, rows)?;
+                rounded.f_copy_(&change)?;
+                change = rounded;
+            }
+            let mut gradient = change.f_mm(&head)?.f_to_kind(Kind::Float)?;
             let _ = gradient.f_mul_scalar_(scale)?;
             gradients.push(gradient);
             let scaled = hidden.f_mul_scalar(scale)?;
-            let _ = head_gradient.f_addmm_(&change.f_tr()?, &scaled)?;
+            if self.rounded.is_some() {
+                let _ = head_gradient.f_add_(&change.f_tr()?.f_mm(&scaled)?)?;
+            } else {
+                let _ = head_gradient.f_addmm_(&change.f_tr()?, &scaled)?;
+            }
         }
         Ok((total.f_double_value(&[0])?, Tensor::f_cat(&gradients, 0)?))
+    }
+
+    /// `matrix` in the format that matrices are multiplied in.
+    fn round(&self, matrix: &Tensor) -> Result<Tensor, TrainError> {
+        let kind = self.rounded.as_ref().map_or(Kind::Float, Tensor::kind);
+        Ok(matrix.f_to_kind(kind)?)
     }
 
     /// The probabilities of the whole vocabulary for `rows` positions, in the layer's own memory,
@@ -109,9 +141,15 @@ impl OutputLayer {
         targets: &Tensor,
         rows: i64,
     ) -> Result<(Tensor, Tensor), TrainError> {
-        let logits = self.logits.f_narrow(0, 0, rows)?;
+        let mut logits = self.logits.f_narrow(0, 0, rows)?;
         let probabilities = self.probabilities.f_narrow(0, 0, rows)?;
-        let _ = hidden.f_mm_out(&logits, &head.f_tr()?)?;
+        if let Some(rounded) = &self.rounded {
+            let rounded = rounded.f_narrow(0, 0, rows)?;
+            let _ = hidden.f_mm_out(&rounded, &head.f_tr()?)?;
+            logits.f_copy_(&rounded)?;
+        } else {
+            let _ = hidden.f_mm_out(&logits, &head.f_tr()?)?;
+        }
         let _ = logits.f_internal_softmax_out(&probabilities, 1, false)?;
         // A target's probability may underflow, the largest one cannot:
         // −ln p(target) = (largest logit − target's logit) − ln(largest p).
@@ -154,7 +192,7 @@ mod tests {
         let loss = logits.cross_entropy_for_logits(&targets);
         loss.backward();
 
-        let layer = OutputLayer::with_chunk(100, 3, device).unwrap();
+        let layer = OutputLayer::with_chunk(100, 3, Kind::Float, device).unwrap();
         let mut head_gradient = Tensor::zeros([100, 4], (Kind::Float, device));
         let detached = hidden.detach();
         let (nats, gradient) = layer
@@ -173,7 +211,7 @@ mod tests {
         let head = Tensor::from_slice(&[0_f32, 200.0]).reshape([2, 1]);
         let hidden = Tensor::from_slice(&[1_f32]).reshape([1, 1]);
         let targets = Tensor::from_slice(&[0_i64]);
-        let layer = OutputLayer::new(2, 1, device).unwrap();
+        let layer = OutputLayer::new(2, 1, Kind::Float, device).unwrap();
         let mut gradient = Tensor::zeros([2, 1], (Kind::Float, device));
         let (nats, _) =
             layer.nats_and_gradients(&head, &hidden, &targets, 1, 1.0, &mut gradient).unwrap();

@@ -5,7 +5,7 @@ use tch::{Device, Tensor};
 use crate::config::train::TrainSettings;
 
 use super::loss::OutputLayer;
-use super::model::Model;
+use super::model::{Model, compute_kind};
 use super::optimizer::{AdamW, clip, zeros_like};
 use super::validation::Validation;
 use super::{SourceLoss, TrainError};
@@ -55,7 +55,12 @@ impl<'a> Trainer<'a> {
             settings,
             optimizer: AdamW::new(settings, &model.parameters)?,
             gradients: zeros_like(&model.parameters)?,
-            output: OutputLayer::new(settings.vocab_size.into(), positions.cast_signed(), device)?,
+            output: OutputLayer::new(
+                settings.vocab_size.into(),
+                positions.cast_signed(),
+                compute_kind(settings),
+                device,
+            )?,
             micro_batch,
             model,
         })
@@ -151,15 +156,11 @@ impl<'a> Trainer<'a> {
 /// Sequences in a micro-batch: what the activations leave room for. It depends on the settings and
 /// the kind of device alone, so that a resumed training adds in the same order.
 fn micro_batch(settings: &TrainSettings, device: Device) -> u64 {
-    let [layers, width, ffn] = [settings.layers, settings.width, settings.ffn_width].map(u64::from);
-    // What autograd keeps, counted in tensors of that width: 14 in the attention and norms, 5 in
-    // SwiGLU.
-    let bytes = 4 * layers * (14 * width + 5 * ffn) * u64::from(settings.sequence_length);
     let room = match device {
         Device::Cpu => CPU_ACTIVATION_BYTES,
         _ => GPU_ACTIVATION_BYTES,
     };
-    (room / bytes).clamp(1, settings.batch_sequences)
+    (room / settings.activation_bytes()).clamp(1, settings.batch_sequences)
 }
 
 /// Windows `[rows, length + 1]` to inputs `[rows, length]` and targets `[rows × length]`.

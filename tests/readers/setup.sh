@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the virtual environment in which tests/readers/*.py open our shards with the real readers.
+# Makes the virtual environment in which tests/readers/*.py open our shards and checkpoints with the
+# real readers.
 #
 #   tests/readers/setup.sh            into ${TAMIS_READERS:-$HOME/.cache/tamis/readers}
 #   TAMIS_READERS_CUDA=1 setup.sh     with NVIDIA's real CUDA libraries (some 3 GB more)
@@ -15,7 +16,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 "$here/../objects/setup.sh" || echo "NOTE: no moto; the tests of object stores are SKIPPED" >&2
 venv=${TAMIS_READERS:-$HOME/.cache/tamis/readers}
-stamp="$venv/.ready-2"
+stamp="$venv/.ready-3"
 if [ -e "$stamp" ]; then
     echo "readers: $venv is ready" >&2
     exit 0
@@ -51,6 +52,8 @@ pip install --no-deps "$torch" megatron-core==0.16.1 numpy==2.4.6 packaging==26.
 # they are called. That also passes over mosaicml-streaming's numpy<2.2, which no code asks for.
 pip install --no-deps mosaicml-streaming==0.13.0 datatrove==0.10.1 pyarrow==26.0.1 xxhash==4.1.0 \
     zstd==1.5.7.2 tqdm==4.70.1 loguru==0.7.3 humanize==4.17.0 dill==0.4.1 catalogue==2.0.10
+# What loads checkpoints; torch is there, and all else of it comes along.
+pip install transformers==5.24.0 huggingface_hub==2.4.0 tokenizers==0.23.3 safetensors==0.8.0
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["platlib"])')
 lib="$site/torch/lib"
 
@@ -98,5 +101,6 @@ fi
 
 "$venv/bin/python" "$here/megatron_read.py" --self-test
 "$venv/bin/python" "$here/shards_read.py" --self-test
+"$venv/bin/python" -W ignore -c 'from transformers import AutoModelForCausalLM'
 touch "$stamp"
 echo "readers: $venv is ready ($(du -sh "$venv" | cut -f1))" >&2

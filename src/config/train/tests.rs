@@ -21,6 +21,33 @@ fn presets_are_what_their_names_and_docs_say() {
         let settings = resolve(&format!("preset = \"{name}\"")).unwrap();
         assert_eq!(settings.non_embedding(), n, "{name}");
     }
+    for preset in Preset::ALL {
+        assert_eq!(serde_json::to_value(preset).unwrap(), preset.name());
+    }
+}
+
+#[test]
+fn gpt2_is_as_large_as_openais() {
+    // Its 124,439,808 parameters are 84.95 M of blocks, 50,257 tokens and 1,024 positions.
+    let config = "architecture = \"gpt2\"\nlayers = 12\nwidth = 768\nheads = 12\nsteps = 1";
+    let settings = toml::from_str::<TrainConfig>(config).unwrap().resolve(1_024, 50_257).unwrap();
+    assert_eq!(settings.parameters(), 124_439_808);
+    assert_eq!(settings.non_embedding(), 124_439_808 - (50_257 + 1_024) * 768);
+    assert!(settings.tie_embeddings && settings.ffn_width == 3_072);
+}
+
+#[test]
+fn qk_norm_adds_two_vectors_of_a_heads_size() {
+    let [plain, normed] = ["", "qk_norm = true"].map(|toml| resolve(toml).unwrap());
+    assert_eq!(normed.non_embedding() - plain.non_embedding(), 5 * 2 * (128 / 4));
+}
+
+#[test]
+fn flops_count_the_output_matrix_and_attention() {
+    let settings = resolve("tie_embeddings = true").unwrap();
+    let matrices = settings.non_embedding() + 50_257 * 128;
+    assert_eq!(settings.flops_per_token(), 6 * matrices + 12 * 5 * 128 * 256);
+    assert_eq!(settings.flops_per_token(), resolve("").unwrap().flops_per_token());
 }
 
 #[test]
@@ -64,6 +91,18 @@ fn errors_name_the_key_and_the_way_out() {
         (
             "kv_heads = 3",
             "`train.kv_heads`: 3 does not divide `heads` = 4; give a divisor of `heads`",
+        ),
+        (
+            "architecture = \"gpt2\"\nkv_heads = 2",
+            "`train.kv_heads`: GPT-2 has as many as `heads` = 4; leave it out, or take `architecture` = \"llama\"",
+        ),
+        (
+            "architecture = \"gpt2\"\nqk_norm = true",
+            "`train.qk_norm`: GPT-2 does not norm queries and keys; leave it out, or take `architecture` = \"llama\"",
+        ),
+        (
+            "architecture = \"gpt2\"\ntie_embeddings = false",
+            "`train.tie_embeddings`: GPT-2's output matrix is its embedding matrix; leave it out, or take `architecture` = \"llama\"",
         ),
         (
             "learning_rate = 0.0",

@@ -6,6 +6,7 @@
 mod check;
 mod datatrove;
 mod file;
+#[cfg(feature = "train")]
 mod flat;
 mod llmc;
 mod mds;
@@ -26,6 +27,7 @@ use crate::store::{Store, StoreError, Written};
 use crate::tokens::pack;
 
 pub use self::check::{LayoutError, check};
+#[cfg(feature = "train")]
 #[cfg(feature = "train")]
 pub(crate) use self::flat::{FlatShard, open_flat};
 pub(crate) use self::open::is_shard;

@@ -4,6 +4,7 @@
 //! has before anything is done with it. Files are mapped, so that reading takes no memory but that
 //! of one sequence.
 
+#[cfg(feature = "train")]
 use super::flat::FlatShard;
 use super::{ShardError, Width};
 use crate::config::tokens::ShardFormat;
@@ -193,11 +194,13 @@ impl Tokens {
     }
 
     /// Whether there are loss masks.
+    #[cfg(feature = "train")]
     pub(super) fn masked(&self) -> bool {
         self.loss.is_some()
     }
 
     /// The file, for random access.
+    #[cfg(feature = "train")]
     pub(super) fn into_flat(self) -> FlatShard {
         FlatShard::new(self.path, self.bytes, self.start, self.facts.width)
     }

@@ -1,0 +1,232 @@
+//! Decoders with the names and shapes of Hugging Face's classes, so that a checkpoint is what
+//! `transformers` writes itself.
+//!
+//! | file | form |
+//! |---|---|
+//! | [`llama`] | `LlamaForCausalLM`; with norms on queries and keys `Qwen3ForCausalLM` |
+//! | [`gpt2`] | `GPT2LMHeadModel` |
+//! | [`rotary`] | positions of the former |
+//! | [`export`] | `config.json` |
+//!
+//! [`Model::hidden`] stops before the output matrix: the logits of a whole batch are the largest
+//! tensor of a small model by far and never exist at once (see [`super::loss`]).
+//!
+//! With `precision = "bf16"` the factors of matrix products and attention are cast by hand, as nanochat
+//! does it: libtorch's autocast cannot be asked for bfloat16 through `tch`, and casts that stand in
+//! the code are casts that can be read. Weights, residual stream and norms keep 32 bits.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::config::train::{Architecture, Precision, TrainSettings};
+
+use super::TrainError;
+use super::random::normals;
+
+pub(crate) mod export;
+mod gpt2;
+mod llama;
+mod rotary;
+
+/// Standard deviation of the initial weights (`initializer_range`), as `OLMo` 2 has it
+/// (<https://arxiv.org/abs/2501.00656>), and GPT-2.
+const INITIAL_DEVIATION: f64 = 0.02;
+
+/// The number format of weights.
+pub(crate) const WEIGHTS: Kind = Kind::Float;
+
+/// A named weight.
+pub(crate) struct Parameter {
+    /// Hugging Face's name, such as `model.layers.0.self_attn.q_proj.weight`.
+    pub(crate) name: String,
+    pub(crate) shape: Vec<i64>,
+    /// The value; a leaf that requires gradients.
+    pub(crate) tensor: Tensor,
+    /// Whether weight decay applies: to the matrices of the blocks and an untied output matrix.
+    pub(crate) decays: bool,
+}
+
+/// A weight before it is made.
+struct Draft {
+    name: String,
+    shape: Vec<i64>,
+    start: Start,
+    decays: bool,
+}
+
+/// Initial values.
+enum Start {
+    Constant(f32),
+    /// Normal with this standard deviation.
+    Normal(f64),
+}
+
+impl Draft {
+    fn matrix(name: String, shape: [i64; 2], deviation: f64) -> Self {
+        Self { name, shape: shape.to_vec(), start: Start::Normal(deviation), decays: true }
+    }
+
+    fn embedding(name: &str, shape: [i64; 2]) -> Self {
+        Self { decays: false, ..Self::matrix(name.to_owned(), shape, INITIAL_DEVIATION) }
+    }
+
+    fn vector(name: String, size: i64, value: f32) -> Self {
+        Self { name, shape: vec![size], start: Start::Constant(value), decays: false }
+    }
+
+    /// The values are a function of `(seed, name)` alone, so that they do not depend on libtorch's
+    /// generator, its threads or the device.
+    fn make(self, seed: u64, device: Device) -> Result<Parameter, TrainError> {
+        let Self { name, shape, start, decays } = self;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "shapes are positive and fit memory"
+        )]
+        let count = shape.iter().product::<i64>() as usize;
+        let values = match start {
+            Start::Constant(value) => vec![value; count],
+            Start::Normal(deviation) => normals(seed, &name, count, deviation),
+        };
+        let tensor = Tensor::f_from_slice(&values)?
+            .f_reshape(&shape)?
+            .f_to_device(device)?
+            .f_set_requires_grad(true)?;
+        Ok(Parameter { name, shape, tensor, decays })
+    }
+}
+
+/// The weights and what the forward pass needs beside them.
+pub(crate) struct Model {
+    /// In the order in which the forward pass uses them; the embedding is the first, an untied output
+    /// matrix the last.
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) device: Device,
+    form: Form,
+    tied: bool,
+}
+
+enum Form {
+    Llama(llama::Llama),
+    Gpt2(gpt2::Gpt2),
+}
+
+impl Model {
+    /// The model with its initial weights.
+    ///
+    /// # Errors
+    /// When libtorch cannot make a tensor (out of memory, say).
+    pub(crate) fn new(settings: &TrainSettings, device: Device) -> Result<Self, TrainError> {
+        let (drafts, form) = match settings.architecture {
+            Architecture::Llama => {
+                (llama::drafts(settings), Form::Llama(llama::Llama::new(settings, device)?))
+            }
+            Architecture::Gpt2 => {
+                (gpt2::drafts(settings), Form::Gpt2(gpt2::Gpt2::new(settings, device)))
+            }
+        };
+        let parameters = drafts.into_iter().map(|draft| draft.make(settings.seed, device));
+        Ok(Self {
+            parameters: parameters.collect::<Result<_, _>>()?,
+            device,
+            form,
+            tied: settings.tie_embeddings,
+        })
+    }
+
+    /// Where the output matrix stands in [`Model::parameters`].
+    pub(crate) fn head_index(&self) -> usize {
+        if self.tied { 0 } else { self.parameters.len() - 1 }
+    }
+
+    /// The output matrix, `[vocabulary, width]`.
+    pub(crate) fn head(&self) -> &Tensor {
+        &self.parameters[self.head_index()].tensor
+    }
+
+    /// The parameters that [`Model::hidden`] reads: all but an untied output matrix.
+    pub(crate) fn body(&self) -> &[Parameter] {
+        let untied = usize::from(!self.tied);
+        &self.parameters[..self.parameters.len() - untied]
+    }
+
+    /// The normed output of the last block, `[rows, length, width]` in 32 bits, for token ids
+    /// `[rows, length]`; the logits are its product with [`Model::head`].
+    ///
+    /// # Errors
+    /// When libtorch fails (out of memory, say).
+    pub(crate) fn hidden(
+        &self,
+        ids: &Tensor,
+        rows: i64,
+        length: i64,
+    ) -> Result<Tensor, TrainError> {
+        match &self.form {
+            Form::Llama(form) => form.hidden(self.body(), ids, [rows, length]),
+            Form::Gpt2(form) => form.hidden(self.body(), ids, [rows, length]),
+        }
+    }
+}
+
+/// The number format that matrices are multiplied in.
+pub(crate) fn compute_kind(settings: &TrainSettings) -> Kind {
+    match settings.precision {
+        Precision::Fp32 => Kind::Float,
+        Precision::Bf16 => Kind::BFloat16,
+    }
+}
+
+/// The sizes of attention, and the format it is computed in.
+struct Attention {
+    width: i64,
+    heads: i64,
+    kv_heads: i64,
+    kind: Kind,
+}
+
+impl Attention {
+    fn new(settings: &TrainSettings) -> Self {
+        Self {
+            width: settings.width.into(),
+            heads: settings.heads.into(),
+            kv_heads: settings.kv_heads.into(),
+            kind: compute_kind(settings),
+        }
+    }
+
+    /// Entries of one head.
+    fn size(&self) -> i64 {
+        self.width / self.heads
+    }
+
+    /// `[rows, length, n × size]` to `[rows, length, n, size]`.
+    fn split(
+        &self,
+        projected: &Tensor,
+        [rows, length]: [i64; 2],
+        heads: i64,
+    ) -> Result<Tensor, TrainError> {
+        Ok(projected.f_reshape([rows, length, heads, self.size()])?)
+    }
+
+    /// What each position gathers from itself and those before it: `[rows, length, width]` for
+    /// queries `[rows, heads, length, size]`, and keys and values of `kv_heads`.
+    fn attend(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        [rows, length]: [i64; 2],
+    ) -> Result<Tensor, TrainError> {
+        let mixed = Tensor::f_scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            None::<Tensor>,
+            0.0,
+            true,
+            None,
+            self.heads != self.kv_heads,
+        )?;
+        Ok(mixed.f_transpose(1, 2)?.f_reshape([rows, length, self.width])?)
+    }
+}
