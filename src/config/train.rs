@@ -257,7 +257,7 @@ impl TrainConfig {
                 "lower it, or raise `steps` or `tokens`",
             );
         }
-        let spikes = self.spikes.clone().unwrap_or_default().resolve(steps);
+        let spikes = self.spikes.clone().unwrap_or_default().resolve(steps, batch_tokens);
         let spikes = spikes.or_else(|(key, problem, hint)| wrong(key, problem, hint))?;
         Ok(TrainSettings {
             architecture,

@@ -75,6 +75,8 @@ pub(super) struct Lines {
     owned_until: u64,
     /// Compressed files: lines that start behind this place do.
     boundary: Option<Position>,
+    /// The boundary is where the next byte stands: members without content may come before it.
+    boundary_is_next: bool,
     skip: Skip,
     /// Garbage that comes behind the line handed over last.
     lost: Option<(Position, Reason)>,
@@ -109,6 +111,7 @@ impl Lines {
             places: Places::default(),
             owned_until: if is_plain { range.end } else { u64::MAX },
             boundary: None,
+            boundary_is_next: false,
             skip: if range.start == 0 { Skip::Nothing } else { Skip::Foreign },
             lost: None,
             is_first: range.start == 0,
@@ -193,11 +196,15 @@ impl Lines {
         self.make_room();
         match self.content.read(&mut self.buffer[self.end..])? {
             Chunk::Bytes { at, len } => {
+                if std::mem::take(&mut self.boundary_is_next) {
+                    self.boundary = Some(at);
+                }
                 self.places.read(self.end, at);
                 self.end += len;
                 Ok(None)
             }
             Chunk::Boundary => {
+                self.boundary_is_next |= self.boundary.is_none();
                 self.boundary.get_or_insert(self.content.position());
                 Ok(None)
             }

@@ -3,8 +3,7 @@
 //! A step's loss, and the logarithm of its gradient norm, are held against the median of the last
 //! steps that did not spike (moved along the line that these fall by), in units of 1.4826 × the median
 //! absolute deviation from it: the standard deviation, where values are normal, that a spike cannot
-//! inflate. What spikes never enters the
-//! window. The whole state is [`Detector`], which stands in every checkpoint, so that a resumed
+//! inflate. What spikes never enters the window. The whole state is [`Detector`], which stands in every checkpoint, so that a resumed
 //! training is not blind (llm.c's and `OLMo`'s windows are lost with the process).
 
 use std::collections::VecDeque;
@@ -148,7 +147,7 @@ mod tests {
 
     fn settings(toml: &str) -> SpikeSettings {
         let config: TrainConfig =
-            toml::from_str(&format!("steps = 1000\n[spikes]\n{toml}")).unwrap();
+            toml::from_str(&format!("steps = 1000\n[spikes]\nthreshold = 6.0\n{toml}")).unwrap();
         config.resolve(8, 100).unwrap().spikes
     }
 

@@ -23,7 +23,8 @@ pub struct SpikesConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// Robust standard deviations above the median from which on a step spikes; above 0.
-    /// Default: 6.
+    /// Default: 6; 12 for batches of fewer than 65,536 tokens, which hold few documents each and differ
+    /// by what these are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
     /// Steps that a step is compared with, from 8 to 4,096; nothing but numbers that are not finite
@@ -66,16 +67,17 @@ pub struct SpikeSettings {
 }
 
 impl SpikesConfig {
-    /// Decides what was left open for a training of `steps` steps; `Err` names the key, what is
+    /// Decides what was left open for a training of `steps` steps of `batch_tokens` tokens; `Err` names the key, what is
     /// wrong with it and what to do.
     pub(super) fn resolve(
         &self,
         steps: u64,
+        batch_tokens: u64,
     ) -> Result<SpikeSettings, (&'static str, String, &'static str)> {
         let rollback_steps = self.rollback_steps.unwrap_or((steps / 100).clamp(2, 100));
         let settings = SpikeSettings {
             enabled: self.enabled.unwrap_or(true),
-            threshold: self.threshold.unwrap_or(6.0),
+            threshold: self.threshold.unwrap_or(if batch_tokens < 65_536 { 12.0 } else { 6.0 }),
             window: self.window.unwrap_or(128),
             patience: self.patience.unwrap_or(3),
             rollback_steps,

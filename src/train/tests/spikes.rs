@@ -20,7 +20,7 @@ fn settings(checkpoint_every: u64) -> TrainSettings {
     small(&format!(
         "steps = {STEPS}\nbatch_tokens = 512\nlearning_rate = 0.01\n\
          checkpoint_every = {checkpoint_every}\n\
-         [spikes]\nwindow = 32\nrollback_steps = 4\nskip_steps = 16"
+         [spikes]\nthreshold = 6.0\nwindow = 32\nrollback_steps = 4\nskip_steps = 16"
     ))
 }
 
