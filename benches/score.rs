@@ -13,12 +13,16 @@
     reason = "a program for scripts, whose files are local"
 )]
 
-use std::io::{self, Read};
+mod support;
+
+use std::io;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use tamis::model::Assets;
 use tamis::model::fasttext::Scratch;
+
+use support::{frames, processor_seconds};
 
 fn main() -> anyhow::Result<()> {
     // `cargo bench` adds `--bench`; without a command there is nothing to do.
@@ -33,11 +37,7 @@ fn main() -> anyhow::Result<()> {
 
 fn time(path: &str, rounds: u32) -> anyhow::Result<()> {
     let model = Assets::default().fasttext(Path::new(path))?;
-    let mut input = io::stdin().lock();
-    let mut texts = Vec::new();
-    while let Some(text) = frame(&mut input)? {
-        texts.push(text);
-    }
+    let texts = frames(&mut io::stdin().lock())?;
     let (mut scratch, mut found) = (Scratch::default(), Vec::new());
     for _ in 0..rounds {
         let start = processor_seconds()?;
@@ -49,23 +49,4 @@ fn time(path: &str, rounds: u32) -> anyhow::Result<()> {
         println!("{sum:.6} {:.6}", processor_seconds()? - start);
     }
     Ok(())
-}
-
-fn frame(input: &mut impl Read) -> anyhow::Result<Option<String>> {
-    let mut length = [0; 4];
-    match input.read_exact(&mut length) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(error.into()),
-    }
-    let mut text = vec![0; u32::from_le_bytes(length) as usize];
-    input.read_exact(&mut text).context("the last frame is cut")?;
-    Ok(Some(String::from_utf8(text)?))
-}
-
-/// Nanoseconds that this process has run, from `/proc`.
-fn processor_seconds() -> anyhow::Result<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds: f64 = text.split(' ').next().context("no schedstat")?.parse()?;
-    Ok(nanoseconds / 1e9)
 }

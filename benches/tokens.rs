@@ -16,12 +16,16 @@
     reason = "a program for scripts, whose files are local"
 )]
 
-use std::io::{self, Read, Write};
+mod support;
+
+use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use tamis::model::Assets;
 use tokenizers::pipeline::{EncodeOptions, Override, PipelineToken};
+
+use support::{frame, frames, processor_seconds};
 
 fn main() -> anyhow::Result<()> {
     // `cargo bench` adds `--bench`; without a command there is nothing to do.
@@ -80,11 +84,7 @@ fn measure(
     rounds: u32,
     mut encode: impl FnMut(&str, &mut Vec<PipelineToken>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut input = io::stdin().lock();
-    let (mut texts, mut bytes) = (Vec::new(), Vec::new());
-    while frame(&mut input, &mut bytes)? {
-        texts.push(String::from_utf8(bytes.clone())?);
-    }
+    let texts = frames(&mut io::stdin().lock())?;
     let mut out = Vec::new();
     for _ in 0..rounds {
         let start = processor_seconds()?;
@@ -97,23 +97,4 @@ fn measure(
         println!("{tokens} {:.6}", processor_seconds()? - start);
     }
     Ok(())
-}
-
-fn frame(input: &mut impl Read, text: &mut Vec<u8>) -> anyhow::Result<bool> {
-    let mut length = [0; 4];
-    match input.read_exact(&mut length) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-        Err(error) => return Err(error.into()),
-    }
-    text.resize(u32::from_le_bytes(length) as usize, 0);
-    input.read_exact(text).context("the last frame is cut")?;
-    Ok(true)
-}
-
-/// Nanoseconds that this process has run, from `/proc`.
-fn processor_seconds() -> anyhow::Result<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds: f64 = text.split(' ').next().context("no schedstat")?.parse()?;
-    Ok(nanoseconds / 1e9)
 }
