@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::dialect::DatatroveDialect;
 use super::lines::check_ratio;
-use super::word_list::{LANGUAGES, Words, anywhere, passed_over};
+use super::word_list::{LANGUAGES, Words, anywhere, entries, passed_over};
 use super::{
     BuildContext, Decision, Document, DocumentOp, Op, OpError, OpKind, Row, Settings, SignalLookup,
 };
 use crate::config::diagnostic::nearest;
 use crate::document::{Reason, Signal, SignalType};
-use crate::model::{read_asset, shipped_in};
+use crate::model::shipped_in;
 use crate::store::resolved;
 use crate::text::python::is_word;
 
@@ -110,17 +110,13 @@ impl Settings for C4Badwords {
             None => shipped_in("badwords", self.name()?)?,
         };
         let setting = |key, reason| OpError::Setting { key, reason };
-        let bytes = read_asset(&path)?;
-        let list = std::str::from_utf8(&bytes)
-            .map_err(|_| setting("list", format!("`{}` is not UTF-8", path.display())))?;
-        let entries: Vec<String> = list
-            .lines()
-            .map(crate::text::python::strip)
-            .filter(|entry| !entry.is_empty() && !self.passes_over(entry))
-            .map(|entry| (entry, entry.to_lowercase()))
+        let entries: Vec<String> = entries(&path, "list")?
+            .into_iter()
+            .filter(|entry| !self.passes_over(entry))
+            .map(|entry| (entry.to_lowercase(), entry))
             // In datatrove an entry with a capital can match nothing, since texts are lowered.
-            .filter(|(entry, lower)| self.dialect == DatatroveDialect::Tamis || entry == lower)
-            .map(|(_, lower)| lower)
+            .filter(|(lower, entry)| self.dialect == DatatroveDialect::Tamis || entry == lower)
+            .map(|(lower, _)| lower)
             .collect();
         if entries.is_empty() {
             return Err(setting("list", format!("`{}` has no words", path.display())));

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use self::scorer::{LabelScorer, Scorers};
 use super::lines::check_ratio;
-use super::word_list::{LANGUAGES, Words, anywhere, passed_over};
+use super::word_list::{LANGUAGES, Words, anywhere, entries, passed_over};
 use super::{BuildContext, Decision, Op, OpError, OpKind, Settings, SignalLookup, resolve_column};
 use crate::document::{Reason, Signal, SignalType};
-use crate::model::{read_asset, shipped, shipped_in};
+use crate::model::{shipped, shipped_in};
 use crate::ops::ColumnSource;
 use crate::store::resolved;
 
@@ -161,14 +161,10 @@ impl Toxicity {
 
     fn words(path: &Path, language: &str) -> Result<Words, OpError> {
         let wrong = |reason| OpError::Setting { key: "lists", reason };
-        let bytes = read_asset(path)?;
-        let list = std::str::from_utf8(&bytes)
-            .map_err(|_| wrong(format!("`{}` is not UTF-8", path.display())))?;
-        let entries: Vec<String> = list
-            .lines()
-            .map(crate::text::python::strip)
-            .filter(|entry| !entry.is_empty() && !passed_over(entry, Some(language)))
-            .map(str::to_lowercase)
+        let entries: Vec<String> = entries(path, "lists")?
+            .iter()
+            .filter(|entry| !passed_over(entry, Some(language)))
+            .map(|entry| entry.to_lowercase())
             .collect();
         Words::new(&entries, anywhere(language))
             .map_err(|error| wrong(format!("`{}`: {error}", path.display())))

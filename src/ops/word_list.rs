@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 
-use crate::text::python::is_word;
+use super::OpError;
+use crate::model::read_asset;
+use crate::text::python::{is_word, strip};
 
 /// Languages of the shipped lists (LDNOOBW).
 pub(super) const LANGUAGES: [&str; 28] = [
@@ -79,6 +82,20 @@ pub(super) fn passed_over(entry: &str, language: Option<&str>) -> bool {
 /// Whether a character next to an entry makes it part of a longer word.
 pub(super) fn joins(c: char) -> bool {
     is_word(c) || c.is_alphanumeric()
+}
+
+/// The entries of the list at `path`, which the setting `key` names, as they stand there.
+///
+/// # Errors
+/// When the file cannot be read or is no text.
+pub(super) fn entries(path: &Path, key: &'static str) -> Result<Vec<String>, OpError> {
+    let bytes = read_asset(path)?;
+    let list = std::str::from_utf8(&bytes).map_err(|_| OpError::Setting {
+        key,
+        reason: format!("`{}` is not UTF-8", path.display()),
+    })?;
+    let entries = list.lines().map(strip).filter(|entry| !entry.is_empty());
+    Ok(entries.map(str::to_owned).collect())
 }
 
 impl Words {
