@@ -408,6 +408,10 @@ pub fn train(
     let (loader, validation) = open(settings, tokens)?;
     let unigram_loss = baseline::unigram_loss(loader.tokens(), &validation, tokens.vocab_size)?;
     explain::save(run, settings, digest)?;
+    let mut trainer = step::Trainer::new(settings, device)?;
+    let interventions = interventions::Interventions::load(run, digest)?;
+    let found = checkpoint::resume(run, &mut trainer, digest, &interventions)?;
+    let (progress, saved) = found.unwrap_or_default();
     let mut session = session::Session {
         settings,
         set: tokens,
@@ -416,13 +420,12 @@ pub fn train(
         device,
         loader,
         validation,
-        trainer: step::Trainer::new(settings, device)?,
-        interventions: interventions::Interventions::load(run, digest)?,
-        progress: session::Progress::default(),
-        saved: String::new(),
-        metrics: metrics::Metrics::open(run, u64::MAX)?,
+        trainer,
+        interventions,
+        metrics: metrics::Metrics::open(run, progress.step)?,
+        progress,
+        saved,
     };
-    session.restore()?;
     on_event(Event::Started {
         parameters: settings.parameters(),
         non_embedding: settings.non_embedding(),

@@ -253,7 +253,7 @@ impl Session<'_> {
     }
 
     /// Goes on from the newest checkpoint on the way that the interventions leave, or from the start.
-    pub(super) fn restore(&mut self) -> Result<(), TrainError> {
+    fn restore(&mut self) -> Result<(), TrainError> {
         let found =
             checkpoint::resume(self.run, &mut self.trainer, self.digest, &self.interventions)?;
         if found.is_none() {
