@@ -25,27 +25,6 @@ pub(super) struct ExplainBatch {
     format: OutputFormat,
 }
 
-/// Columns that the text has a place for.
-const SHOWN: [&str; 6] = ["source", "url", "file", "record", "cluster", "language"];
-
-/// Columns of the ledger that are no signals.
-const FIXED: [&str; 14] = [
-    "source_id",
-    "verdict",
-    "stage",
-    "reason",
-    "chars_in",
-    "chars_out",
-    "hash_in",
-    "hash_out",
-    "modified_by",
-    "tokens",
-    "copies",
-    "audited",
-    "fails",
-    "id",
-];
-
 impl ExplainBatch {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let run = Run::open(&self.run)?;
@@ -112,9 +91,8 @@ fn describe(document: &BatchDocument, text: &mut String) {
             known.push(format!("{name} {}", show::safe(cell(ledger, name), 60)));
         }
     }
-    let signals = ledger
-        .iter()
-        .filter(|(name, _)| !SHOWN.contains(&name.as_str()) && !FIXED.contains(&name.as_str()));
+    // Signals are named `stage.signal`; no other column has a dot.
+    let signals = ledger.iter().filter(|(name, _)| name.contains('.'));
     known.extend(signals.map(|(name, value)| match value {
         Value::String(value) => format!("{name} {}", show::safe(value, 60)),
         value => format!("{name} {value}"),
