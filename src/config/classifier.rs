@@ -414,25 +414,17 @@ fn check_model(model: &Located<Model>, errors: &mut Vec<ConfigError>) {
     if !(1..=1000).contains(&value.trials) {
         wrong("trials", format!("trials = {}", value.trials), "give 1 to 1000");
     }
-    let (other, foreign): (_, [(_, bool); 3]) = match value.kind {
-        KindChoice::Linear => (
-            "fasttext",
-            [
-                ("learning_rate", value.learning_rate.is_some()),
-                ("dimension", value.dimension.is_some()),
-                ("epochs", value.epochs.is_some()),
-            ],
-        ),
-        KindChoice::Fasttext => (
-            "linear",
-            [
-                ("cost", value.cost.is_some()),
-                ("word_factor", value.word_factor.is_some()),
-                ("word_factor", false),
-            ],
-        ),
+    let of_fasttext = [
+        ("learning_rate", value.learning_rate.is_some()),
+        ("dimension", value.dimension.is_some()),
+        ("epochs", value.epochs.is_some()),
+    ];
+    let of_linear = [("cost", value.cost.is_some()), ("word_factor", value.word_factor.is_some())];
+    let (other, foreign) = match value.kind {
+        KindChoice::Linear => ("fasttext", &of_fasttext[..]),
+        KindChoice::Fasttext => ("linear", &of_linear[..]),
     };
-    for (key, _) in foreign.into_iter().filter(|(_, given)| *given) {
+    for (key, _) in foreign.iter().filter(|(_, given)| *given) {
         wrong(key, format!("`{key}` goes with kind = \"{other}\""), "leave it out");
     }
     if value.kind == KindChoice::Linear {
