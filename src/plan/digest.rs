@@ -14,7 +14,7 @@ use crate::model::{AssetError, asset_hash};
 use crate::ops::AnySettings;
 
 /// Raised when the engine itself gives other results for the same plan than before.
-const ENGINE_VERSION: u32 = 5;
+const ENGINE_VERSION: u32 = 6;
 
 /// Hash of the names, sizes and tags of input files, fed in document order.
 pub(super) struct InputDigest(Xxh3);

@@ -5,7 +5,7 @@ use super::cells::{CellField, CellName};
 use super::count::Counter;
 use super::record::{Group, Slices, TokenRecord, key, write_runs};
 use super::{is_validation, shuffle_order};
-use crate::document::Batch;
+use crate::document::{Batch, DocumentId};
 use crate::exchange::{Cuts, ExchangeWriter};
 use crate::exec::ExecError;
 use crate::exec::engine::Engine;
@@ -68,7 +68,9 @@ impl TokenSink {
         encoded: &TokenBatch,
     ) -> Result<(), ExecError> {
         let id = batch.ids[row];
-        let validation = is_validation(id, self.seed, self.validation_fraction);
+        // Copies of a document are held out together, or not at all.
+        let held_out = batch.clusters[row].map_or(id, |cluster| DocumentId(cluster.id));
+        let validation = is_validation(held_out, self.seed, self.validation_fraction);
         CellName::write(&self.fields, source, batch, row, &mut self.name);
         let groups = match &self.last {
             Some((name, groups)) if *name == self.name => *groups,

@@ -103,14 +103,19 @@ impl Walk {
 }
 
 impl Windows {
-    /// Quotas of windows of `length` + 1 tokens.
+    /// Quotas of windows that predict `length` tokens; `windows` are those that each cell has.
     ///
     /// # Errors
     /// When a cell that is asked for is shorter than a window.
-    pub(super) fn new(blend: &Blend, length: u64) -> Result<Self, TrainError> {
-        for (cell, &tokens) in blend.cells.iter().enumerate() {
-            let asked = blend.stages.iter().any(|stage| stage[cell] > 0);
-            if asked && tokens.saturating_sub(1) / length == 0 {
+    pub(super) fn new(
+        blend: &Blend,
+        windows: impl Iterator<Item = u64>,
+        length: u32,
+    ) -> Result<Self, TrainError> {
+        let length = u64::from(length);
+        for (cell, windows) in windows.enumerate() {
+            if windows == 0 && blend.stages.iter().any(|stage| stage[cell] > 0) {
+                let tokens = blend.cells[cell];
                 return Err(TrainError::TooFewTrainingTokens { tokens, sequence_length: length });
             }
         }
@@ -175,7 +180,7 @@ mod tests {
             cells: vec![1_001, 501, 77],
             stages: vec![vec![800, 800, 0], vec![100, 600, 300]],
         };
-        let mut windows = Windows::new(&blend, length).unwrap();
+        let mut windows = Windows::new(&blend, [100, 50, 7].into_iter(), length).unwrap();
         assert_eq!((windows.total, windows.stage(159), windows.stage(160)), (260, 0, 1));
         let mut next = [0; 3];
         for (first, count, asked) in [(0, 160, [80, 80, 0]), (160, 100, [10, 60, 30])] {
@@ -229,8 +234,9 @@ mod tests {
     #[test]
     fn a_cell_shorter_than_a_window_is_an_error_only_where_it_is_asked_for() {
         let blend = |asked| Blend { cells: vec![100, 5], stages: vec![vec![100, asked]] };
-        assert!(Windows::new(&blend(0), 10).is_ok());
-        let error = Windows::new(&blend(50), 10).err().unwrap();
+        let new = |asked| Windows::new(&blend(asked), [9, 0].into_iter(), 10);
+        assert!(new(0).is_ok());
+        let error = new(50).err().unwrap();
         assert!(error.to_string().contains('5'), "{error}");
     }
 }

@@ -1,10 +1,8 @@
 //! What a sample is: a window of tokens, by its number alone.
 //!
-//! The documents of a cell (of the whole run, where there is no blend) stand in the order of an epoch
-//! ([`super::order`]); their tokens are one sequence, cut into windows of `sequence_length` + 1 tokens
-//! of which neighbours share one: window *i* reads tokens *i·L* … *i·L + L* and predicts the last *L*
-//! of them, so every token but the first is predicted once an epoch, but for fewer than *L* at the
-//! end, which are others in every epoch. Document borders are handed out beside the tokens.
+//! The documents of a cell (of the whole run, where there is no blend) are cut into windows of
+//! `sequence_length` + 1 tokens, which stand in the order of an epoch ([`super::order`]). A window
+//! predicts all of its tokens but the first. Document borders are handed out beside the tokens.
 //!
 //! The state of the loader is one integer, the samples consumed: sample *s* is window *s* mod
 //! *windows* of epoch *s* / *windows*. Where shards are a blend of cells, [`super::blend`] says which
@@ -14,23 +12,21 @@
 use super::TrainError;
 use super::blend::{Blend, Windows};
 use super::documents::Documents;
-use super::order::{Order, Piece};
+use super::order::{Cuts, Order, Piece};
 use super::shards::Tokens;
 
 /// Training windows in their visiting order.
 pub(crate) struct Loader {
     tokens: Tokens,
     documents: Documents,
-    length: u64,
     seed: u64,
     cells: Vec<Cell>,
     blend: Option<Windows>,
 }
 
-/// Documents whose tokens are one sequence.
+/// Documents that stand in one order.
 struct Cell {
-    documents: std::ops::Range<u32>,
-    windows: u64,
+    cuts: Cuts,
     /// The epoch read last. A training goes forward, so another one is seldom asked for.
     order: Option<(u64, Order)>,
 }
@@ -44,18 +40,15 @@ pub(crate) struct Batch {
     pub(crate) pieces: Vec<Vec<Piece>>,
 }
 
-impl Batch {
-    /// Where documents begin in sample `row`, in tokens from its start, for attention that stays
-    /// within a document.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for attention within documents"))]
-    pub(crate) fn borders(&self, row: usize) -> impl Iterator<Item = u32> {
-        let mut at = 0;
-        self.pieces[row].iter().map(move |piece| {
-            let start = at;
-            at += piece.tokens;
-            start
-        })
-    }
+/// Where documents begin in a sample of these pieces, in tokens from its start: attention may stay
+/// within them.
+pub(crate) fn borders(pieces: &[Piece]) -> impl Iterator<Item = u32> {
+    let mut at = 0;
+    pieces.iter().map(move |piece| {
+        let start = at;
+        at += piece.tokens;
+        start
+    })
 }
 
 impl Loader {
@@ -68,30 +61,28 @@ impl Loader {
         tokens: Tokens,
         documents: Documents,
         blend: &Blend,
-        length: u64,
+        length: u32,
         seed: u64,
     ) -> Result<Self, TrainError> {
         let whole = [tokens.len()];
         let blended = !blend.stages.is_empty();
         let sizes = if blended { &blend.cells[..] } else { &whole };
         let mut start = 0;
-        let cells: Vec<Cell> = sizes
-            .iter()
-            .map(|&size| {
-                let range = start..start + size;
-                start += size;
-                let windows = size.saturating_sub(1) / length;
-                Cell { documents: documents.within(&range), windows, order: None }
-            })
-            .collect();
-        let blend = if blended { Some(Windows::new(blend, length)?) } else { None };
-        if blend.is_none() && cells[0].windows == 0 {
+        let mut cells = Vec::with_capacity(sizes.len());
+        for &size in sizes {
+            let range = documents.within(&(start..start + size));
+            start += size;
+            cells.push(Cell { cuts: Cuts::new(&documents, range, length)?, order: None });
+        }
+        let windows = cells.iter().map(|cell| cell.cuts.windows());
+        let blend = if blended { Some(Windows::new(blend, windows, length)?) } else { None };
+        if blend.is_none() && cells[0].cuts.windows() == 0 {
             return Err(TrainError::TooFewTrainingTokens {
                 tokens: tokens.len(),
-                sequence_length: length,
+                sequence_length: length.into(),
             });
         }
-        Ok(Self { tokens, documents, length, seed, cells, blend })
+        Ok(Self { tokens, documents, seed, cells, blend })
     }
 
     /// The parts of documents that sample `sample` consists of.
@@ -100,21 +91,20 @@ impl Loader {
             Some(blend) => blend.at(sample),
             None => (0, sample),
         };
-        let Cell { documents, windows, order } = &mut self.cells[cell];
+        let Cell { cuts, order } = &mut self.cells[cell];
         // A cell without a window is asked for none.
-        let (epoch, position) = (nth / (*windows).max(1), nth % (*windows).max(1));
+        let windows = cuts.windows().max(1);
+        let (epoch, at) = (nth / windows, nth % windows);
         let order = match order.take() {
             Some((of, held)) if of == epoch => order.insert((of, held)),
             other => {
                 // Not both at a time.
                 drop(other);
-                let new = Order::new(&self.documents, documents.clone(), self.seed, epoch);
-                order.insert((epoch, new))
+                order.insert((epoch, Order::new(&self.documents, cuts, self.seed, epoch)))
             }
         };
         let mut pieces = Vec::new();
-        let start = position * self.length;
-        order.1.pieces(&self.documents, start, self.length + 1, |piece| pieces.push(piece));
+        order.1.window(&self.documents, cuts, at, |piece| pieces.push(piece));
         pieces
     }
 
@@ -165,7 +155,7 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
-    fn open(store: &Store, stems: &[&str], blend: &Blend, length: u64) -> Loader {
+    fn open(store: &Store, stems: &[&str], blend: &Blend, length: u32) -> Loader {
         let stems: Vec<String> = stems.iter().map(|stem| format!("tokens/{stem}")).collect();
         let tokens = Tokens::open(store, &stems, 1_000).unwrap();
         let documents = Documents::load(store, &stems, &tokens).unwrap();
@@ -190,16 +180,16 @@ mod tests {
         let texts = texts(100);
         write_shard(&store, "train_00000", &texts);
         let total: u64 = texts.iter().map(|text| text.len() as u64).sum();
-        let mut loader = open(&store, &["train_00000"], &Blend::default(), 5);
-        let windows = (total - 1) / 5;
+        let mut loader = open(&store, &["train_00000"], &Blend::default(), 8);
+        let windows = (total - 1) / 8;
         let epoch = |loader: &mut Loader, epoch: u64| {
             let batch = loader.batch(epoch * windows..(epoch + 1) * windows).unwrap();
-            let rows = batch.ids.chunks(6);
-            assert!(rows.clone().zip(rows.skip(1)).all(|(one, next)| one[5] == next[0]));
-            let targets: Vec<i64> = batch.ids.chunks(6).flat_map(|row| row[1..].to_vec()).collect();
+            let rows = batch.ids.chunks(9);
+            assert!(rows.clone().zip(rows.skip(1)).all(|(one, next)| one[8] == next[0]));
+            let targets: Vec<i64> = batch.ids.chunks(9).flat_map(|row| row[1..].to_vec()).collect();
             let once: std::collections::BTreeSet<&i64> = targets.iter().collect();
             assert_eq!(once.len(), targets.len());
-            assert_eq!(targets.len() as u64, windows * 5);
+            assert_eq!(targets.len() as u64, windows * 8);
             targets
         };
         let orders = [0, 1, 2, 0].map(|number| epoch(&mut loader, number));
@@ -208,6 +198,21 @@ mod tests {
         // Tokens of a document stand together: most are followed by the one after.
         let follow = orders[0].windows(2).filter(|pair| pair[0] + 1 == pair[1]).count();
         assert!(follow * 2 > orders[0].len());
+    }
+
+    #[test]
+    fn a_batch_has_windows_of_many_documents() {
+        let store = Store::in_memory();
+        let texts: Vec<Vec<u32>> = (0..20).map(|text| vec![text; 100]).collect();
+        write_shard(&store, "train_00000", &texts);
+        let mut loader = open(&store, &["train_00000"], &Blend::default(), 8);
+        // 12 whole windows a document, and its last 4 tokens.
+        let ids = loader.batch(0..249).unwrap().ids;
+        let rows: Vec<&[i64]> = ids.chunks(9).collect();
+        let of_one = |row: &&&[i64]| row.iter().all(|token| *token == row[0]);
+        assert_eq!(rows.iter().filter(of_one).count(), 240);
+        let repeats = rows.windows(2).filter(|pair| pair[0][0] == pair[1][0]).count();
+        assert!(repeats < 30, "{repeats} of 248");
     }
 
     #[test]
@@ -242,7 +247,7 @@ mod tests {
         let batch = loader.batch(0..3).unwrap();
         for row in 0..3 {
             let ids = &batch.ids[row * 17..(row + 1) * 17];
-            let borders: Vec<usize> = batch.borders(row).map(|at| at as usize).collect();
+            let borders: Vec<usize> = borders(&batch.pieces[row]).map(|at| at as usize).collect();
             assert_eq!(borders[0], 0);
             for at in 1..17 {
                 // Ids rise by one within a document; two neighbours could do so by chance.

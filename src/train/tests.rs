@@ -28,12 +28,17 @@ fn language(seed: u64, tokens: u64, vocab: u64) -> Vec<u32> {
         .collect()
 }
 
-/// Tokens as documents of 20 to 59.
+/// Tokens as documents of 20 to 59, of one to three windows and a tail.
 fn documents(tokens: &[u32]) -> Vec<Vec<u32>> {
+    documents_of(tokens, 20..60)
+}
+
+fn documents_of(tokens: &[u32], lengths: std::ops::Range<u64>) -> Vec<Vec<u32>> {
     let mut rest = tokens;
     let mut documents = Vec::new();
     while !rest.is_empty() {
-        let length = 20 + usize::try_from(random::stream(5, documents.len() as u64) % 40).unwrap();
+        let more = random::stream(5, documents.len() as u64) % (lengths.end - lengths.start);
+        let length = usize::try_from(lengths.start + more).unwrap();
         let (document, after) = rest.split_at(length.min(rest.len()));
         documents.push(document.to_vec());
         rest = after;

