@@ -183,4 +183,12 @@ fn train_alone_does_what_run_does_and_first_tells_what_it_takes() {
     // By the pipeline file it is the same training, which has ended.
     succeed(&["train", &pipeline, "--out", parts_text]);
     assert!(fail(2, &["train", parts_text, "--set", "train.steps=7"]).contains("pipeline file"));
+
+    // Another one is refused, and says why; or begins anew where that is asked for.
+    let other = ["train", &pipeline, "--out", parts_text, "--set", "train.learning_rate=0.02"];
+    let said = fail(65, &other);
+    assert!(said.contains("train.learning_rate: 0.01 before, 0.02 now"), "{said}");
+    assert!(checkpoint(&whole, 6) == checkpoint(&parts, 6), "something was changed");
+    succeed(&[&other[..], &["--fresh"]].concat());
+    assert!(checkpoint(&whole, 6) != checkpoint(&parts, 6));
 }

@@ -120,7 +120,7 @@ impl Run {
         {
             let threads = engine.resources.threads;
             let (store, plan) = (&engine.store, &engine.plan);
-            super::training::train(train, store, plan, threads, &assets, self.format)?;
+            super::training::train(train, store, plan, threads, &assets, self.fresh, self.format)?;
         }
         Ok(())
     }

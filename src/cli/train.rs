@@ -34,6 +34,9 @@ pub(super) struct Train {
     /// Tell sizes, schedule, memory and cost, and train nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Begin anew: remove the checkpoints of earlier trainings.
+    #[arg(long)]
+    fresh: bool,
     /// Tokens of the vocabulary, for --list-presets.
     #[arg(long, value_name = "N", default_value_t = 50_257)]
     vocab_size: u32,
@@ -83,6 +86,7 @@ impl Train {
             &plan,
             threads,
             &crate::model::Assets::default(),
+            self.fresh,
             self.format,
         );
         #[cfg(not(feature = "train"))]

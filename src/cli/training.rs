@@ -1,10 +1,8 @@
 //! The end of `tamis run`, and all of `tamis train`: training on the shards.
 
-use std::fmt::Write;
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::{OutputFormat, print};
 use crate::config::train::{TrainConfig, TrainSettings};
@@ -14,15 +12,17 @@ use crate::plan::Plan;
 use crate::store::Store;
 use crate::tokens::dataset::Dataset;
 use crate::tokens::shard::ShardEntry;
-use crate::train::{self, Blend, Event, TokenSet, TrainReport};
+use crate::train::{self, Blend, Event, Fingerprint, TokenSet, TrainReport};
 
-/// Trains as `[train]` says on the shards of a run that is complete.
+/// Trains as `[train]` says on the shards of a run that is complete; `fresh` forgets what was trained
+/// before.
 pub(super) fn train(
     config: &TrainConfig,
     store: &Store,
     plan: &Plan,
     threads: usize,
     assets: &Assets,
+    fresh: bool,
     format: OutputFormat,
 ) -> anyhow::Result<()> {
     let Some(tokens) = &plan.tokens else { return Ok(()) };
@@ -40,17 +40,13 @@ pub(super) fn train(
     };
     let mut set = token_set(store, &dataset);
     set.text_bytes = Some(&text_bytes);
-    // What the training depends on: its settings, the order of the data and the bytes of the shards.
-    let mut identity = format!("{}{}", train::ORDER, serde_json::to_string(&settings)?);
-    if !set.blend.stages.is_empty() {
-        let _ = write!(identity, "{:?}", set.blend);
-    }
-    for file in dataset.shards.iter().flat_map(|shard| &shard.shard.files) {
-        identity.push_str(&file.xxh3);
-    }
-    let digest = format!("{:032x}", xxh3_128(identity.as_bytes()));
+    let files = dataset.shards.iter().flat_map(|shard| &shard.shard.files);
+    let files = files.map(|file| (file.path.as_str(), file.xxh3.as_str()));
+    let fingerprint = Fingerprint::new(&settings, &set.blend, files)?;
+    fingerprint.claim(store, fresh)?;
+    let digest = fingerprint.digest();
     let mut shown = Shown::new(&settings, format);
-    let report = train::train(&settings, &set, store, &digest, &mut |event| shown.show(&event))?;
+    let report = train::train(&settings, &set, store, digest, &mut |event| shown.show(&event))?;
     shown.bar.finish_and_clear();
     store.put("train.json", serde_json::to_vec_pretty(&report)?.into())?;
     match format {

@@ -10,10 +10,11 @@ mod spikes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::choices::{Architecture, DeviceChoice, Precision, Preset, Schedule};
+pub use self::choices::{Architecture, DeviceChoice, OptimizerChoice, Precision, Preset, Schedule};
 pub use self::spikes::{SpikeSettings, SpikesConfig};
 
 mod choices;
+mod length;
 mod size;
 
 /// Trains a small language model on the shards of this run.
@@ -23,8 +24,8 @@ mod size;
 /// (RMSNorm, rotary positions, SwiGLU, grouped-query attention) and is saved as
 /// `checkpoints/step-*/{model.safetensors, config.json}`, which Hugging Face `transformers` loads as
 /// `LlamaForCausalLM` (with `qk_norm` as `Qwen3ForCausalLM`, with `architecture = "gpt2"` as
-/// `GPT2LMHeadModel`). The optimiser is AdamW (<https://arxiv.org/abs/1711.05101>) with β₁ = 0.9,
-/// β₂ = 0.99 (0.95 from 524,288 tokens a batch on) and ε = 1e-8.
+/// `GPT2LMHeadModel`). AdamW runs with β₁ = 0.9, β₂ = 0.99 (0.95 from 524,288 tokens a batch on) and
+/// ε = 1e-8.
 ///
 /// In the defaults below *N* is the number of parameters without the embeddings.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,6 +67,11 @@ pub struct TrainConfig {
     /// with GPT-2's vocabulary, 410,000 tokens of novels, validation loss 5.55 untied, 5.87 tied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tie_embeddings: Option<bool>,
+    /// Whether attention stays within documents: a position sees what is before it in its own
+    /// document, and not the other documents of its row. Costs time, since the mask has to be read;
+    /// positions are still counted from the start of the row. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_masking: Option<bool>,
     /// Optimiser steps. Give this or `tokens`, not both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
@@ -89,6 +95,19 @@ pub struct TrainConfig {
     /// How the learning rate falls after the warm-up. Default: `cosine`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
+    /// For `schedule = "wsd-s"`: the numbers of training tokens at which the rate has decayed, rising,
+    /// each at least 5/4 of the one before; rounded up to whole steps. The last one is the length of
+    /// the training, so `steps` and `tokens` are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizons: Option<Vec<u64>>,
+    /// What turns gradients into updates. Default: `adamw`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<OptimizerChoice>,
+    /// Weight of the z-loss: (ln Σ exp logits)² is added to the loss times this, and keeps logits from
+    /// drifting (<https://arxiv.org/abs/2204.02311>, section 5); 1e-4 and 1e-5 are usual. The losses
+    /// reported are without it. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub z_loss: Option<f64>,
     /// Weight decay of the matrices, from 0 up to but not including 1; norms and embeddings never
     /// decay. Default: 0.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,6 +131,16 @@ pub struct TrainConfig {
     /// on the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<u64>,
+    /// Of the checkpoints, those at multiples of this number of steps are kept for good; 0 keeps none
+    /// beside the last. Default: 0. Has no influence on the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_every: Option<u64>,
+    /// Whether activations are forgotten between blocks and computed again for the backward pass
+    /// (<https://arxiv.org/abs/1604.06174>): a third more arithmetic, for memory that no longer grows
+    /// with the number of layers but for one stream each. Default: false. Has no influence on the
+    /// model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation_checkpointing: Option<bool>,
     /// Where to train. Default: `auto`, which takes the first CUDA device and else the CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceChoice>,
@@ -123,7 +152,8 @@ pub struct TrainConfig {
 /// A training run with nothing left to decide.
 ///
 /// Serializes to what determines the weights, for the digest of the training: `eval_every`,
-/// `checkpoint_every` and `device` are left out, so that changing them goes on with the same run.
+/// `checkpoint_every`, `keep_every`, `activation_checkpointing` and `device` are left out, so that
+/// changing them goes on with the same run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
     /// The form of the decoder.
@@ -146,6 +176,8 @@ pub struct TrainSettings {
     pub vocab_size: u32,
     /// Tokens predicted in one sequence.
     pub sequence_length: u32,
+    /// Whether attention stays within documents.
+    pub document_masking: bool,
     /// Optimiser steps.
     pub steps: u64,
     /// Sequences an optimiser step.
@@ -156,6 +188,12 @@ pub struct TrainSettings {
     pub warmup_steps: u64,
     /// How the learning rate falls after the warm-up.
     pub schedule: Schedule,
+    /// Steps at which [`Schedule::WsdS`] has decayed, the last of which is `steps`.
+    pub horizons: Vec<u64>,
+    /// What turns gradients into updates.
+    pub optimizer: OptimizerChoice,
+    /// Weight of the z-loss.
+    pub z_loss: f64,
     /// Weight decay of the matrices.
     pub weight_decay: f64,
     /// Largest global gradient norm; 0 for no clipping.
@@ -178,6 +216,12 @@ pub struct TrainSettings {
     /// Steps between two checkpoints; 0 for the end alone.
     #[serde(skip)]
     pub checkpoint_every: u64,
+    /// Steps between two checkpoints that are kept for good; 0 for none.
+    #[serde(skip)]
+    pub keep_every: u64,
+    /// Whether activations are computed again for the backward pass.
+    #[serde(skip)]
+    pub activation_checkpointing: bool,
     /// Where to train.
     #[serde(skip)]
     pub device: DeviceChoice,
@@ -245,7 +289,12 @@ impl TrainConfig {
         );
         let batch_sequences = self.batch_sequences(n, sequence_length)?;
         let batch_tokens = batch_sequences * u64::from(sequence_length);
-        let steps = self.steps(n, batch_tokens)?;
+        let schedule = self.schedule.unwrap_or(Schedule::Cosine);
+        let horizons = self.horizons(schedule, batch_tokens)?;
+        let steps = match horizons.last() {
+            Some(&last) => last,
+            None => self.steps(n, batch_tokens)?,
+        };
         let warmup_steps = match self.warmup_tokens {
             Some(tokens) => tokens.div_ceil(batch_tokens),
             None => n.div_ceil(batch_tokens).min(steps / 10),
@@ -270,11 +319,17 @@ impl TrainConfig {
             tie_embeddings,
             vocab_size,
             sequence_length,
+            document_masking: self.document_masking.unwrap_or(false),
             steps,
             batch_sequences,
             learning_rate: self.learning_rate(n)?,
             warmup_steps,
-            schedule: self.schedule.unwrap_or(Schedule::Cosine),
+            schedule,
+            horizons,
+            optimizer: self.optimizer.unwrap_or_default(),
+            z_loss: in_range("z_loss", self.z_loss.unwrap_or(0.0), |value| {
+                (0.0..=1.0).contains(&value)
+            })?,
             weight_decay: in_range("weight_decay", self.weight_decay.unwrap_or(0.1), |value| {
                 (0.0..1.0).contains(&value)
             })?,
@@ -287,6 +342,8 @@ impl TrainConfig {
             spikes,
             eval_every: self.eval_every.unwrap_or_else(|| steps.div_ceil(10).min(1_000)),
             checkpoint_every: self.checkpoint_every.unwrap_or_else(|| steps.div_ceil(4).min(1_000)),
+            keep_every: self.keep_every.unwrap_or(0),
+            activation_checkpointing: self.activation_checkpointing.unwrap_or(false),
             device: self.device.unwrap_or_default(),
         })
     }
@@ -399,20 +456,6 @@ impl TrainConfig {
         }
     }
 
-    fn steps(&self, n: u64, batch_tokens: u64) -> Result<u64, TrainConfigError> {
-        match (self.steps, self.tokens) {
-            (Some(_), Some(_)) => wrong(
-                "steps",
-                "`tokens` is given as well, and both say how long to train",
-                "keep one of the two",
-            ),
-            (Some(0), None) => wrong("steps", "is 0", "give at least 1"),
-            (None, Some(0)) => wrong("tokens", "is 0", "give at least one step's worth"),
-            (Some(steps), None) => Ok(steps),
-            (None, tokens) => Ok(tokens.unwrap_or(20 * n).div_ceil(batch_tokens)),
-        }
-    }
-
     fn learning_rate(&self, n: u64) -> Result<f64, TrainConfigError> {
         match self.learning_rate {
             None => Ok(0.0047 / 2.0 * libm::pow(as_f64(n) / 108e6, -1.0 / 3.0)),
@@ -432,6 +475,7 @@ fn in_range(
     let hint = match key {
         "learning_rate" => "give a number above 0 and at most 1, for example 0.01",
         "weight_decay" => "give a number from 0 up to but not including 1",
+        "z_loss" => "give a number from 0 to 1, for example 1e-4",
         _ => "give a number of at least 0",
     };
     wrong(key, format!("{value} is out of range"), hint)

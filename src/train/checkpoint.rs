@@ -4,12 +4,13 @@
 //! checkpoints/step-00000500/
 //!   model.safetensors       weights under Hugging Face's names
 //!   config.json             what `transformers` needs to know of it
-//!   optimizer.safetensors   AdamW's moments: first.<name>, second.<name>
+//!   optimizer.safetensors   the optimiser's moments: first.<name>, second.<name>, momentum.<name>
 //!   state.json              progress (step, samples, chain of sample ids, spike detector), digest,
 //!                           sizes and hashes of the others
 //! ```
 //! `state.json` is written last and by one atomic put: a folder without it, or with files other than
-//! it says, is no checkpoint. It is removed first where a checkpoint is replaced or dropped.
+//! it says, is no checkpoint. It is removed first where a checkpoint is replaced or dropped. Writing
+//! goes on beside the steps that follow ([`super::saver`]).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,12 +23,12 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::config::train::TrainSettings;
 use crate::store::{Store, StoreError};
 
-use super::TrainError;
 use super::interventions::Interventions;
 use super::model::export::hugging_face_config;
 use super::model::{Parameter, WEIGHTS};
 use super::session::Progress;
 use super::step::Trainer;
+use super::{TrainError, schedule};
 
 /// The folder of all checkpoints in the run.
 const FOLDER: &str = "checkpoints";
@@ -54,43 +55,73 @@ struct FileState {
     xxh3: String,
 }
 
-/// Saves `trainer` and how far it has come, and drops all but the newest checkpoints of this training;
-/// returns the folder.
-///
-/// # Errors
-/// When the store or libtorch fails.
-pub(crate) fn save(
-    run: &Store,
-    trainer: &Trainer<'_>,
-    digest: &str,
-    progress: &Progress,
-    interventions: &Interventions,
-) -> Result<String, TrainError> {
-    let folder = format!("{FOLDER}/step-{:08}", progress.step);
-    run.delete(&format!("{folder}/state.json"))?;
-    let parameters = &trainer.model.parameters;
-    let weights = parameters.iter().map(|it| (it.name.clone(), &it.shape[..], &it.tensor));
-    let moments = |label: &'static str, tensors| {
-        let named = parameters.iter().zip(tensors);
-        named.map(move |(it, tensor)| (format!("{label}.{}", it.name), &it.shape[..], tensor))
-    };
-    let first = moments("first", &trainer.optimizer.first);
-    let second = moments("second", &trainer.optimizer.second);
-    let config = serde_json::to_vec_pretty(&hugging_face_config(trainer.settings))?;
-    let mut files = BTreeMap::new();
-    for (name, bytes) in [
-        ("model.safetensors", to_safetensors(weights)?),
-        ("config.json", config),
-        ("optimizer.safetensors", to_safetensors(first.chain(second))?),
-    ] {
-        files.insert(name.to_owned(), FileState { bytes: bytes.len() as u64, xxh3: hash(&bytes) });
-        run.put(&format!("{folder}/{name}"), Bytes::from(bytes))?;
+/// A checkpoint as it will be written: the trainer goes on meanwhile.
+pub(crate) struct Packed {
+    folder: String,
+    digest: String,
+    settings: TrainSettings,
+    progress: Progress,
+    interventions: Interventions,
+    files: Vec<(&'static str, Bytes)>,
+}
+
+impl Packed {
+    /// Copies `trainer` and how far it has come.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub(crate) fn new(
+        trainer: &Trainer<'_>,
+        digest: &str,
+        progress: &Progress,
+        interventions: &Interventions,
+    ) -> Result<Self, TrainError> {
+        let parameters = &trainer.model.parameters;
+        let weights = parameters.iter().map(|it| (it.name.clone(), &it.shape[..], &it.tensor));
+        let moments =
+            parameters.iter().zip(&trainer.optimizer.moments).flat_map(|(it, moments)| {
+                let named = moments.named();
+                named.map(|(label, tensor)| (format!("{label}.{}", it.name), &it.shape[..], tensor))
+            });
+        let config = serde_json::to_vec_pretty(&hugging_face_config(trainer.settings))?;
+        Ok(Self {
+            folder: format!("{FOLDER}/step-{:08}", progress.step),
+            digest: digest.to_owned(),
+            settings: trainer.settings.clone(),
+            progress: progress.clone(),
+            interventions: interventions.clone(),
+            files: vec![
+                ("model.safetensors", to_safetensors(weights)?.into()),
+                ("config.json", config.into()),
+                ("optimizer.safetensors", to_safetensors(moments)?.into()),
+            ],
+        })
     }
-    let state =
-        State { format: FORMAT, digest: digest.to_owned(), progress: progress.clone(), files };
-    run.put(&format!("{folder}/state.json"), Bytes::from(serde_json::to_vec_pretty(&state)?))?;
-    drop_old(run, digest, trainer.settings, progress.step, interventions)?;
-    Ok(folder)
+
+    /// Steps done.
+    pub(crate) fn step(&self) -> u64 {
+        self.progress.step
+    }
+
+    /// Writes it, and drops all but the newest checkpoints of this training; returns the folder.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn save(self, run: &Store) -> Result<String, TrainError> {
+        let Self { folder, digest, settings, progress, interventions, files: contents } = self;
+        run.delete(&format!("{folder}/state.json"))?;
+        let mut files = BTreeMap::new();
+        for (name, bytes) in contents {
+            let state = FileState { bytes: bytes.len() as u64, xxh3: hash(&bytes) };
+            files.insert(name.to_owned(), state);
+            run.put(&format!("{folder}/{name}"), bytes)?;
+        }
+        let step = progress.step;
+        let state = State { format: FORMAT, digest: digest.clone(), progress, files };
+        run.put(&format!("{folder}/state.json"), Bytes::from(serde_json::to_vec_pretty(&state)?))?;
+        drop_old(run, &digest, &settings, step, &interventions)?;
+        Ok(folder)
+    }
 }
 
 /// Loads the newest whole checkpoint of the training `digest` into `trainer`; `None` where there is
@@ -129,6 +160,49 @@ pub(crate) fn resume(
         }
     }
     Ok(None)
+}
+
+/// Whether the run has a checkpoint of the training `digest`.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn any_of(run: &Store, digest: &str) -> Result<bool, TrainError> {
+    /// All that is looked at, whatever version wrote it.
+    #[derive(Deserialize)]
+    struct Digest {
+        digest: String,
+    }
+    for folder in folders(run)? {
+        match run.read(&format!("{folder}/state.json")) {
+            Ok(bytes) => {
+                let found = serde_json::from_slice::<Digest>(&bytes);
+                if found.is_ok_and(|found| found.digest == digest) {
+                    return Ok(true);
+                }
+            }
+            Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(false)
+}
+
+/// Removes the checkpoints of all trainings.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn remove_all(run: &Store) -> Result<(), TrainError> {
+    for folder in folders(run)? {
+        remove(run, &folder)?;
+    }
+    Ok(())
+}
+
+/// Removes a checkpoint, what makes it one first.
+fn remove(run: &Store, folder: &str) -> Result<(), TrainError> {
+    run.delete(&format!("{folder}/state.json"))?;
+    run.delete_below(folder)?;
+    Ok(())
 }
 
 /// The checkpoint folders, oldest first; whole or not.
@@ -185,36 +259,36 @@ fn load(
     let model = SafeTensors::deserialize(&model)?;
     let optimizer = SafeTensors::deserialize(&optimizer)?;
     let _guard = tch::no_grad_guard();
-    let optimizer_state = &mut trainer.optimizer;
-    for ((parameter, first), second) in trainer
-        .model
-        .parameters
-        .iter_mut()
-        .zip(&mut optimizer_state.first)
-        .zip(&mut optimizer_state.second)
-    {
+    let moments = &mut trainer.optimizer.moments;
+    for (parameter, moments) in trainer.model.parameters.iter_mut().zip(moments) {
         let Parameter { name, shape, tensor, .. } = parameter;
-        let sources = [
-            model.tensor(name)?,
-            optimizer.tensor(&format!("first.{name}"))?,
-            optimizer.tensor(&format!("second.{name}"))?,
-        ];
-        let targets = [tensor, first, second];
-        for (target, source) in targets.into_iter().zip(sources) {
+        let copy = |target: &mut Tensor, source: TensorView<'_>| {
             if source.dtype() != Dtype::F32 || !same_shape(source.shape(), shape) {
                 return Err(TrainError::CheckpointShape {
                     folder: folder.to_owned(),
                     name: name.clone(),
                 });
             }
-            target.f_copy_(&Tensor::f_from_data_size(source.data(), shape, WEIGHTS)?)?;
+            Ok(target.f_copy_(&Tensor::f_from_data_size(source.data(), shape, WEIGHTS)?)?)
+        };
+        copy(tensor, model.tensor(name)?)?;
+        for (label, target) in moments.named_mut() {
+            copy(target, optimizer.tensor(&format!("{label}.{name}"))?)?;
         }
     }
     Ok(Ok(()))
 }
 
-/// Removes checkpoints of this training: all but its newest [`KEPT`] and the newest one that a spike
-/// found later can go back to, and unfinished folders; those of other trainings stay.
+/// Whether the checkpoint of step `step` is kept for good: every so many steps, and where `wsd-s` begins
+/// and ends a decay.
+pub(crate) fn is_kept(settings: &TrainSettings, step: u64) -> bool {
+    settings.keep_every > 0 && step.is_multiple_of(settings.keep_every)
+        || schedule::is_landmark(settings, step)
+}
+
+/// Removes checkpoints of this training: all but its newest [`KEPT`], the newest one that a spike
+/// found later can go back to, and those kept for good; and unfinished folders. Those of other
+/// trainings stay.
 fn drop_old(
     run: &Store,
     digest: &str,
@@ -238,7 +312,8 @@ fn drop_old(
             {
                 let target = progress.step + back <= step;
                 kept += 1;
-                kept > KEPT && (!target || target_kept || !spikes.enabled) || {
+                let wanted = is_kept(settings, progress.step);
+                kept > KEPT && !wanted && (!target || target_kept || !spikes.enabled) || {
                     target_kept |= target;
                     false
                 }
@@ -246,8 +321,7 @@ fn drop_old(
             _ => true,
         };
         if drop {
-            run.delete(&format!("{folder}/state.json"))?;
-            run.delete_below(&folder)?;
+            remove(run, &folder)?;
         }
     }
     Ok(())

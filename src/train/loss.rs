@@ -26,14 +26,30 @@ pub(crate) struct OutputLayer {
     probabilities: Tensor,
     /// `[chunk, vocabulary]` in 16 bits, where matrices are multiplied in them.
     rounded: Option<Tensor>,
+    /// Weight of the squared logarithm of the softmax's sum in the loss; 0 for none.
+    z_loss: f64,
     device: Device,
     /// Positions in a chunk.
     chunk: i64,
 }
 
+/// What a chunk of positions comes to.
+struct Forward {
+    /// The probabilities of the whole vocabulary, in the layer's own memory.
+    probabilities: Tensor,
+    /// −Σ ln of those of the targets, in double precision.
+    nats: Tensor,
+    /// ln Σ exp of each position's logits, `[rows, 1]`.
+    log_sums: Tensor,
+}
+
 impl OutputLayer {
     /// Memory for a vocabulary of `vocab` tokens, of which at most `positions` are used at a time;
     /// matrices are multiplied in `kind`. The softmax and all sums are computed in 32 bits.
+    ///
+    /// Gradients are those of the cross-entropy plus `z_loss` × (ln Σ exp logits)²
+    /// (<https://arxiv.org/abs/2204.02311>, section 5), which keeps logits from drifting away; what
+    /// is reported is the cross-entropy alone.
     ///
     /// # Errors
     /// When libtorch cannot allocate it.
@@ -41,10 +57,11 @@ impl OutputLayer {
         vocab: i64,
         positions: i64,
         kind: Kind,
+        z_loss: f64,
         device: Device,
     ) -> Result<Self, TrainError> {
         let chunk = (CHUNK_BYTES / (4 * vocab)).clamp(1, positions.max(1));
-        Self::with_chunk(vocab, chunk, kind, device)
+        Ok(Self { z_loss, ..Self::with_chunk(vocab, chunk, kind, device)? })
     }
 
     fn with_chunk(vocab: i64, chunk: i64, kind: Kind, device: Device) -> Result<Self, TrainError> {
@@ -53,6 +70,7 @@ impl OutputLayer {
             logits: empty(Kind::Float)?,
             probabilities: empty(Kind::Float)?,
             rounded: if kind == Kind::Float { None } else { Some(empty(kind)?) },
+            z_loss: 0.0,
             device,
             chunk,
         })
@@ -76,8 +94,7 @@ impl OutputLayer {
         for (start, rows) in chunks(positions, self.chunk) {
             let hidden = hidden.f_narrow(0, start, rows)?;
             let targets = targets.f_narrow(0, start, rows)?.f_unsqueeze(1)?;
-            let (_, nats) = self.forward(&head, &hidden, &targets, rows)?;
-            let _ = total.f_add_(&nats)?;
+            let _ = total.f_add_(&self.forward(&head, &hidden, &targets, rows)?.nats)?;
         }
         Ok(total.f_double_value(&[0])?)
     }
@@ -103,9 +120,14 @@ impl OutputLayer {
         for (start, rows) in chunks(positions, self.chunk) {
             let hidden = hidden.f_narrow(0, start, rows)?;
             let targets = targets.f_narrow(0, start, rows)?.f_unsqueeze(1)?;
-            let (mut change, nats) = self.forward(&head, &hidden, &targets, rows)?;
-            let _ = total.f_add_(&nats)?;
+            let forward = self.forward(&head, &hidden, &targets, rows)?;
+            let _ = total.f_add_(&forward.nats)?;
             // softmax − one-hot is the gradient of the logits.
+            let mut change = forward.probabilities;
+            if self.z_loss > 0.0 {
+                let factor = forward.log_sums.f_mul_scalar(2.0 * self.z_loss)?;
+                let _ = change.f_mul_(&factor.f_add_scalar(1.0)?)?;
+            }
             let minus_one = Tensor::f_full([rows, 1], -1.0, (Kind::Float, self.device))?;
             let _ = change.f_scatter_add_(1, &targets, &minus_one)?;
             if let Some(rounded) = &self.rounded {
@@ -132,15 +154,14 @@ impl OutputLayer {
         Ok(matrix.f_to_kind(kind)?)
     }
 
-    /// The probabilities of the whole vocabulary for `rows` positions, in the layer's own memory,
-    /// and −Σ ln of those of `targets` `[rows, 1]` in double precision.
+    /// Computes `rows` positions with `targets` `[rows, 1]`.
     fn forward(
         &self,
         head: &Tensor,
         hidden: &Tensor,
         targets: &Tensor,
         rows: i64,
-    ) -> Result<(Tensor, Tensor), TrainError> {
+    ) -> Result<Forward, TrainError> {
         let mut logits = self.logits.f_narrow(0, 0, rows)?;
         let probabilities = self.probabilities.f_narrow(0, 0, rows)?;
         if let Some(rounded) = &self.rounded {
@@ -152,12 +173,13 @@ impl OutputLayer {
         }
         let _ = logits.f_internal_softmax_out(&probabilities, 1, false)?;
         // A target's probability may underflow, the largest one cannot:
-        // −ln p(target) = (largest logit − target's logit) − ln(largest p).
-        let nats = logits
-            .f_amax(1, true)?
-            .f_sub(&logits.f_gather(1, targets, false)?)?
-            .f_sub(&probabilities.f_amax(1, true)?.f_log()?)?;
-        Ok((probabilities, nats.f_sum(Kind::Double)?))
+        // ln Σ exp = largest logit − ln(largest p), −ln p(target) = ln Σ exp − target's logit.
+        let (largest, target) = (logits.f_amax(1, true)?, logits.f_gather(1, targets, false)?);
+        let log_largest = probabilities.f_amax(1, true)?.f_log()?;
+        // The difference of the two logits first: it is exact where they are near.
+        let nats = largest.f_sub(&target)?.f_sub(&log_largest)?.f_sum(Kind::Double)?;
+        let log_sums = largest.f_sub(&log_largest)?;
+        Ok(Forward { probabilities, nats, log_sums })
     }
 }
 
@@ -206,12 +228,40 @@ mod tests {
     }
 
     #[test]
+    fn z_loss_is_that_of_autograd() {
+        let device = Device::Cpu;
+        let normals = |name: &str, rows: usize| {
+            let values = super::super::random::normals(1, name, rows * 4, 1.5);
+            Tensor::from_slice(&values).reshape([-1, 4]).set_requires_grad(true)
+        };
+        let (hidden, head) = (normals("hidden", 7), normals("head", 50));
+        let targets = Tensor::from_slice(&[0_i64, 1, 1, 5, 49, 7, 42]);
+        let logits = hidden.matmul(&head.tr());
+        let entropy = logits.cross_entropy_for_logits(&targets);
+        let squares = logits.logsumexp([1], false).square().mean(Kind::Float);
+        (&entropy + squares * 0.1).backward();
+
+        let layer = OutputLayer {
+            z_loss: 0.1,
+            ..OutputLayer::with_chunk(50, 3, Kind::Float, device).unwrap()
+        };
+        let mut head_gradient = Tensor::zeros([50, 4], (Kind::Float, device));
+        let (nats, gradient) = layer
+            .nats_and_gradients(&head, &hidden.detach(), &targets, 7, 1.0 / 7.0, &mut head_gradient)
+            .unwrap();
+        assert!((nats / 7.0 - entropy.double_value(&[])).abs() < 1e-6, "only the cross-entropy");
+        let distance = |left: &Tensor, right: &Tensor| (left - right).abs().max().double_value(&[]);
+        assert!(distance(&gradient, &hidden.grad()) < 1e-5);
+        assert!(distance(&head_gradient, &head.grad()) < 1e-5);
+    }
+
+    #[test]
     fn an_impossible_target_has_an_exact_loss() {
         let device = Device::Cpu;
         let head = Tensor::from_slice(&[0_f32, 200.0]).reshape([2, 1]);
         let hidden = Tensor::from_slice(&[1_f32]).reshape([1, 1]);
         let targets = Tensor::from_slice(&[0_i64]);
-        let layer = OutputLayer::new(2, 1, Kind::Float, device).unwrap();
+        let layer = OutputLayer::new(2, 1, Kind::Float, 0.0, device).unwrap();
         let mut gradient = Tensor::zeros([2, 1], (Kind::Float, device));
         let (nats, _) =
             layer.nats_and_gradients(&head, &hidden, &targets, 1, 1.0, &mut gradient).unwrap();

@@ -20,7 +20,7 @@
 //! |---|---|
 //! | [`shards`] | shards → one sequence of tokens |
 //! | [`documents`] | `tokens/index` → whose tokens lie where |
-//! | [`order`] | documents in the order of an epoch |
+//! | [`order`] | pieces of documents in the order of an epoch |
 //! | [`blend`] | which cell a sample reads |
 //! | [`data`] | the number of a sample → its tokens |
 //! | [`chain`] | the hash over all samples |
@@ -33,9 +33,10 @@
 //! | [`interventions`] | what was done about it |
 //! | [`quarantine`] | the documents that were left out |
 //! | [`metrics`], [`tensorboard`] | a line a step |
-//! | [`optimizer`] | AdamW |
+//! | [`optimizer`], [`muon`] | AdamW, and Muon for matrices |
 //! | [`schedule`] | the learning rate of a step |
-//! | [`checkpoint`] | saving, resuming, dropping |
+//! | [`fingerprint`] | what a training depends on |
+//! | [`checkpoint`], [`saver`] | saving, resuming, dropping; writing meanwhile |
 //! | [`baseline`] | the unigram model |
 //! | [`random`] | numbers that are a function of their key |
 
@@ -44,6 +45,7 @@ use tch::{Cuda, Device};
 
 pub use self::blend::Blend;
 pub use self::explain::{BatchDocument, ExplainedBatch, explain_batch};
+pub use self::fingerprint::Fingerprint;
 use crate::config::train::{DeviceChoice, TrainSettings};
 use crate::ledger::LedgerError;
 use crate::store::{Store, StoreError};
@@ -57,14 +59,17 @@ mod checkpoint;
 mod data;
 mod documents;
 mod explain;
+mod fingerprint;
 mod interventions;
 mod loss;
 mod metrics;
 mod model;
+mod muon;
 mod optimizer;
 mod order;
 mod quarantine;
 mod random;
+mod saver;
 mod schedule;
 mod session;
 mod shards;
@@ -107,7 +112,7 @@ pub struct TokenSet<'a> {
 
 /// Raised when the same settings and shards give another order of the data than before: it belongs
 /// into the digest of a training.
-pub const ORDER: &str = "documents by hash, 1";
+const ORDER: &str = "pieces of documents by hash, 2";
 
 /// Something to tell the user, as it happens.
 #[derive(Debug, Clone, PartialEq)]
@@ -280,6 +285,15 @@ pub enum TrainError {
         /// Tokens predicted in one sequence.
         sequence_length: u64,
     },
+    /// There are more windows than are numbered.
+    #[error(
+        "there are more than 2^32 windows of {length} tokens, and training numbers them with 32 \
+         bits; raise `tokens.sequence_length`"
+    )]
+    TooManyWindows {
+        /// Tokens predicted in one.
+        length: u32,
+    },
     /// There is nothing to validate on.
     #[error(
         "the validation shards hold {tokens} tokens, and a loss needs two; raise \
@@ -320,6 +334,16 @@ pub enum TrainError {
         gradient_norm: f64,
         /// How often it went back.
         rollbacks: usize,
+    },
+    /// The run has checkpoints of a training with other settings or data.
+    #[error(
+        "the run has checkpoints of a training that was not this one; different are:{difference}\n\
+         go on with that one by undoing it, or begin anew with `tamis train RUN --fresh`, which \
+         removes them"
+    )]
+    OtherTraining {
+        /// A line for each difference.
+        difference: String,
     },
     /// The training has no such step.
     #[error("there is no step {step}: the training has steps 1 to {steps}")]
@@ -380,7 +404,15 @@ impl TrainError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Store(error) if error.retryable())
+        match self {
+            Self::Store(error)
+            | Self::Format(ShardError::Store(error))
+            | Self::Index(
+                TokensError::Store(error) | TokensError::Shard(ShardError::Store(error)),
+            )
+            | Self::Ledger(LedgerError::Store(error)) => error.retryable(),
+            _ => false,
+        }
     }
 }
 
@@ -425,6 +457,7 @@ pub fn train(
         metrics: metrics::Metrics::open(run, progress.step)?,
         progress,
         saved,
+        saver: saver::Saver::default(),
     };
     on_event(Event::Started {
         parameters: settings.parameters(),
@@ -493,6 +526,5 @@ fn open(
 fn loader(settings: &TrainSettings, set: &TokenSet<'_>) -> Result<data::Loader, TrainError> {
     let tokens = shards::Tokens::open(set.store, &set.train, set.vocab_size)?;
     let documents = documents::Documents::load(set.store, &set.train, &tokens)?;
-    let length = settings.sequence_length.into();
-    data::Loader::new(tokens, documents, &set.blend, length, settings.seed)
+    data::Loader::new(tokens, documents, &set.blend, settings.sequence_length, settings.seed)
 }

@@ -1,29 +1,67 @@
-//! AdamW in tensors of our own.
+//! AdamW and Muon in tensors of our own.
 //!
 //! `tch::nn::Optimizer` can neither save nor load its state, which makes an exact resume impossible;
-//! so the moments live here and are saved with every checkpoint. The update is that of
-//! `torch.optim.AdamW` (Loshchilov & Hutter, <https://arxiv.org/abs/1711.05101>).
+//! so the moments live here and are saved with every checkpoint. AdamW is that of
+//! `torch.optim.AdamW` (Loshchilov & Hutter, <https://arxiv.org/abs/1711.05101>), Muon that of
+//! `torch.optim.Muon` with the rate of `adjust_lr_fn = "match_rms_adamw"`.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-use crate::config::train::TrainSettings;
+use crate::config::train::{OptimizerChoice, TrainSettings};
 
 use super::TrainError;
-use super::model::Parameter;
+use super::model::{Parameter, Role, compute_kind};
+use super::muon;
 
-/// AdamW: the moments of every parameter.
-pub(crate) struct AdamW {
-    /// Running mean of the gradients, in the order of the parameters.
-    pub(crate) first: Vec<Tensor>,
-    /// Running mean of their squares.
-    pub(crate) second: Vec<Tensor>,
+/// What is remembered of a weight's gradients.
+pub(crate) enum Moments {
+    /// Running means of the gradient and of its square.
+    AdamW {
+        /// Of the gradient.
+        first: Tensor,
+        /// Of its square.
+        second: Tensor,
+    },
+    /// A running mean of the gradient.
+    Muon {
+        /// It.
+        momentum: Tensor,
+    },
+}
+
+impl Moments {
+    /// The tensors, each with its name in a checkpoint.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &Tensor)> {
+        let (one, other) = match self {
+            Self::AdamW { first, second } => (("first", first), Some(("second", second))),
+            Self::Muon { momentum } => (("momentum", momentum), None),
+        };
+        std::iter::once(one).chain(other)
+    }
+
+    /// As [`Moments::named`], to change them.
+    pub(crate) fn named_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Tensor)> {
+        let (one, other) = match self {
+            Self::AdamW { first, second } => (("first", first), Some(("second", second))),
+            Self::Muon { momentum } => (("momentum", momentum), None),
+        };
+        std::iter::once(one).chain(other)
+    }
+}
+
+/// The moments of every parameter, and how they become updates.
+pub(crate) struct Optimizer {
+    /// In the order of the parameters.
+    pub(crate) moments: Vec<Moments>,
     beta1: f64,
     beta2: f64,
     epsilon: f64,
     weight_decay: f64,
+    /// The number format that Muon multiplies in.
+    kind: Kind,
 }
 
-impl AdamW {
+impl Optimizer {
     /// Moments of zero.
     ///
     /// # Errors
@@ -32,13 +70,21 @@ impl AdamW {
         settings: &TrainSettings,
         parameters: &[Parameter],
     ) -> Result<Self, TrainError> {
+        let _guard = tch::no_grad_guard();
+        let moments = parameters.iter().map(|parameter| {
+            let zero = || parameter.tensor.f_zeros_like();
+            Ok(match (settings.optimizer, parameter.role) {
+                (OptimizerChoice::Muon, Role::Matrix) => Moments::Muon { momentum: zero()? },
+                _ => Moments::AdamW { first: zero()?, second: zero()? },
+            })
+        });
         Ok(Self {
-            first: zeros_like(parameters)?,
-            second: zeros_like(parameters)?,
+            moments: moments.collect::<Result<_, TrainError>>()?,
             beta1: settings.beta1,
             beta2: settings.beta2,
             epsilon: settings.epsilon,
             weight_decay: settings.weight_decay,
+            kind: compute_kind(settings),
         })
     }
 
@@ -58,21 +104,31 @@ impl AdamW {
         let step = step as f64;
         let first_bias = 1.0 - libm::pow(self.beta1, step);
         let second_bias = libm::sqrt(1.0 - libm::pow(self.beta2, step));
-        let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((parameter, gradient), (first, second)) in
-            parameters.iter_mut().zip(gradients).zip(moments)
+        for ((parameter, gradient), moments) in
+            parameters.iter_mut().zip(gradients).zip(&mut self.moments)
         {
             let value = &mut parameter.tensor;
-            if parameter.decays && self.weight_decay > 0.0 {
+            if parameter.role.decays() && self.weight_decay > 0.0 {
                 let _ = value.f_mul_scalar_(1.0 - learning_rate * self.weight_decay)?;
             }
-            let _ = first.f_lerp_(gradient, 1.0 - self.beta1)?;
-            let _ = second.f_lerp_(&gradient.f_square()?, 1.0 - self.beta2)?;
-            let mut divisor = second.f_sqrt()?;
-            let _ = divisor.f_div_scalar_(second_bias)?;
-            let _ = divisor.f_add_scalar_(self.epsilon)?;
-            let mut change = first.f_div(&divisor)?;
-            let _ = change.f_mul_scalar_(-learning_rate / first_bias)?;
+            let change = match moments {
+                Moments::AdamW { first, second } => {
+                    let _ = first.f_lerp_(gradient, 1.0 - self.beta1)?;
+                    let _ = second.f_lerp_(&gradient.f_square()?, 1.0 - self.beta2)?;
+                    let mut divisor = second.f_sqrt()?;
+                    let _ = divisor.f_div_scalar_(second_bias)?;
+                    let _ = divisor.f_add_scalar_(self.epsilon)?;
+                    let mut change = first.f_div(&divisor)?;
+                    let _ = change.f_mul_scalar_(-learning_rate / first_bias)?;
+                    change
+                }
+                Moments::Muon { momentum } => {
+                    let mut change = muon::direction(momentum, gradient, self.kind)?;
+                    let rate = learning_rate * muon::scale(&parameter.shape);
+                    let _ = change.f_mul_scalar_(-rate)?;
+                    change
+                }
+            };
             let _ = value.f_add_(&change)?;
         }
         Ok(())

@@ -13,6 +13,7 @@ use super::chain::Chain;
 use super::data::{Batch, Loader};
 use super::interventions::{Entry, Interventions};
 use super::metrics::{self, Metrics, finite};
+use super::saver::Saver;
 use super::spike::{Detector, Scores};
 use super::step::{StepResult, Trainer};
 use super::validation::Validation;
@@ -53,6 +54,7 @@ pub(super) struct Session<'a> {
     pub(super) progress: Progress,
     /// Folder of the checkpoint saved or loaded last.
     pub(super) saved: String,
+    pub(super) saver: Saver,
     pub(super) metrics: Metrics<'a>,
 }
 
@@ -77,20 +79,35 @@ impl Session<'_> {
             validated = None;
             if self.step(&mut validated, on_event)? {
                 let done = self.progress.step;
-                if is_due(done, self.settings.checkpoint_every, self.settings.steps) {
+                if is_due(done, self.settings.checkpoint_every, self.settings.steps)
+                    || checkpoint::is_kept(self.settings, done)
+                {
                     self.metrics.flush()?;
-                    self.saved = checkpoint::save(
-                        self.run,
+                    self.wait_for_checkpoint(on_event)?;
+                    let packed = checkpoint::Packed::new(
                         &self.trainer,
                         self.digest,
                         &self.progress,
                         &self.interventions,
                     )?;
-                    on_event(Event::Checkpoint { step: done, path: &self.saved });
+                    self.saver.start(self.run, packed);
                 }
             }
         }
+        self.wait_for_checkpoint(on_event)?;
         Ok(validated)
+    }
+
+    /// Waits until the checkpoint that is being written is committed.
+    fn wait_for_checkpoint(
+        &mut self,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), TrainError> {
+        if let Some((step, folder)) = self.saver.finish()? {
+            self.saved = folder;
+            on_event(Event::Checkpoint { step, path: &self.saved });
+        }
+        Ok(())
     }
 
     /// Runs a step; false where the training went back instead.
@@ -104,10 +121,11 @@ impl Session<'_> {
         let samples = self.samples(step);
         let batch = self.loader.batch(samples.iter().copied())?;
         let stage = samples.first().map_or(0, |&sample| self.loader.stage(sample));
-        self.progress.detector.enter(stage);
+        let horizon = schedule::horizons_passed(self.settings, step);
+        self.progress.detector.enter(stage * (self.settings.horizons.len() + 1) + horizon);
         let rate =
             schedule::learning_rate(self.settings, step) * self.interventions.rate_factor(step);
-        let result = self.trainer.gradients(&batch.ids)?;
+        let result = self.trainer.gradients(&batch)?;
         let answer = self.answer(step, &samples, &result, on_event)?;
         if let Answer::Back(first) = answer {
             self.go_back(first, step, &result, on_event)?;
@@ -127,7 +145,9 @@ impl Session<'_> {
             gradient_norm: result.gradient_norm,
             tokens_per_second,
         });
-        if is_due(step, self.settings.eval_every, self.settings.steps) {
+        if is_due(step, self.settings.eval_every, self.settings.steps)
+            || schedule::is_horizon(self.settings, step)
+        {
             let sources = self.trainer.validate(&self.validation)?;
             let (validation_loss, bits_per_byte) = total(&sources);
             on_event(Event::Evaluated { step, validation_loss, bits_per_byte });
@@ -218,6 +238,8 @@ impl Session<'_> {
         result: &StepResult,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), TrainError> {
+        // What it goes back to may still be under way.
+        self.wait_for_checkpoint(on_event)?;
         let settings = &self.settings.spikes;
         let attempt = self.interventions.attempt(first, settings.window.into());
         if attempt > settings.max_rollbacks {

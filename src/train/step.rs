@@ -1,12 +1,15 @@
 //! One optimiser step: micro-batches, accumulated gradients, clipping, update.
 
+use std::ops::Range;
+
 use tch::{Device, Tensor};
 
 use crate::config::train::TrainSettings;
 
+use super::data::{self, Batch};
 use super::loss::OutputLayer;
-use super::model::{Model, compute_kind};
-use super::optimizer::{AdamW, clip, zeros_like};
+use super::model::{Model, Rows, compute_kind, document_mask};
+use super::optimizer::{Optimizer, clip, zeros_like};
 use super::validation::Validation;
 use super::{SourceLoss, TrainError};
 
@@ -18,7 +21,7 @@ const GPU_ACTIVATION_BYTES: u64 = 4 << 30;
 pub(crate) struct Trainer<'a> {
     pub(crate) settings: &'a TrainSettings,
     pub(crate) model: Model,
-    pub(crate) optimizer: AdamW,
+    pub(crate) optimizer: Optimizer,
     /// In the order of the parameters.
     pub(crate) gradients: Vec<Tensor>,
     output: OutputLayer,
@@ -53,12 +56,13 @@ impl<'a> Trainer<'a> {
         let positions = micro_batch * u64::from(settings.sequence_length);
         Ok(Self {
             settings,
-            optimizer: AdamW::new(settings, &model.parameters)?,
+            optimizer: Optimizer::new(settings, &model.parameters)?,
             gradients: zeros_like(&model.parameters)?,
             output: OutputLayer::new(
                 settings.vocab_size.into(),
                 positions.cast_signed(),
                 compute_kind(settings),
+                settings.z_loss,
                 device,
             )?,
             micro_batch,
@@ -66,20 +70,21 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// The gradient of the batch `ids`, `[batch_sequences, sequence_length + 1]`, clipped; weights
-    /// stay as they are.
+    /// The gradient of `batch`, of `batch_sequences` samples, clipped; weights stay as they are.
     ///
     /// # Errors
     /// When libtorch fails.
-    pub(crate) fn gradients(&mut self, ids: &[i64]) -> Result<StepResult, TrainError> {
+    pub(crate) fn gradients(&mut self, batch: &Batch) -> Result<StepResult, TrainError> {
         for gradient in &mut self.gradients {
             let _ = gradient.f_zero_()?;
         }
         let width = self.settings.sequence_length as usize + 1;
         let rows = usize::try_from(self.micro_batch).unwrap_or(usize::MAX);
         let mut nats = 0.0;
-        for micro_batch in ids.chunks(rows.saturating_mul(width)) {
-            nats += self.accumulate(micro_batch, (micro_batch.len() / width) as u64)?;
+        let pieces = batch.pieces.chunks(rows);
+        for (ids, pieces) in batch.ids.chunks(rows.saturating_mul(width)).zip(pieces) {
+            let borders = pieces.iter().map(|pieces| data::borders(pieces).collect());
+            nats += self.accumulate(ids, pieces.len() as u64, borders)?;
         }
         #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
         let loss = nats / self.settings.batch_tokens() as f64;
@@ -97,34 +102,128 @@ impl<'a> Trainer<'a> {
     }
 
     /// Adds the gradient of one micro-batch of token ids `[rows, sequence_length + 1]`; returns its
-    /// cross-entropy summed over the tokens, in nats.
-    pub(crate) fn accumulate(&mut self, ids: &[i64], rows: u64) -> Result<f64, TrainError> {
+    /// cross-entropy summed over the tokens, in nats. `borders` are, for each row, where documents
+    /// begin in it: they count where attention stays within documents.
+    pub(crate) fn accumulate(
+        &mut self,
+        ids: &[i64],
+        rows: u64,
+        borders: impl ExactSizeIterator<Item = Vec<u32>>,
+    ) -> Result<f64, TrainError> {
         let length = i64::from(self.settings.sequence_length);
         let rows = rows.cast_signed();
         let (inputs, targets) = split(ids, rows, length, self.model.device)?;
-        let width = i64::from(self.settings.width);
-        let hidden = self.model.hidden(&inputs, rows, length)?.f_reshape([rows * length, width])?;
+        let mask = self.mask(borders, length)?;
+        let rows = Rows { rows, length, mask: mask.as_ref() };
+        if self.settings.activation_checkpointing {
+            self.accumulate_by_block(&inputs, &targets, rows)
+        } else {
+            let hidden = self.model.hidden(&inputs, rows)?;
+            let (nats, gradient) = self.loss(&hidden, &targets, rows)?;
+            let body = 0..self.model.body().len();
+            let _ = self.backward(&hidden, &gradient, body, None)?;
+            Ok(nats)
+        }
+    }
+
+    /// What positions see, where attention stays within documents.
+    fn mask(
+        &self,
+        borders: impl ExactSizeIterator<Item = Vec<u32>>,
+        length: i64,
+    ) -> Result<Option<Tensor>, TrainError> {
+        if !self.settings.document_masking {
+            return Ok(None);
+        }
+        document_mask(borders, length, self.model.device).map(Some)
+    }
+
+    /// As [`Trainer::accumulate`], keeping nothing of the forward pass but the stream between
+    /// blocks: each block is computed again for its backward pass
+    /// (<https://arxiv.org/abs/1604.06174>). The sums are the same, in the same order.
+    fn accumulate_by_block(
+        &mut self,
+        inputs: &Tensor,
+        targets: &Tensor,
+        rows: Rows<'_>,
+    ) -> Result<f64, TrainError> {
+        let layers = self.model.layers;
+        let mut streams = Vec::with_capacity(layers + 1);
+        {
+            let _guard = tch::no_grad_guard();
+            let mut stream = self.model.embed(inputs, rows)?;
+            for layer in 0..layers {
+                let next = self.model.block(layer, &stream, rows)?;
+                streams.push(std::mem::replace(&mut stream, next));
+            }
+            streams.push(stream);
+        }
+        let mut leaf = || -> Result<Tensor, TrainError> {
+            // There is one stream more than blocks, and each is asked for once.
+            let stream = streams.pop().unwrap_or_else(Tensor::new);
+            Ok(stream.f_set_requires_grad(true)?)
+        };
+        let blocks = self.model.block_weights(0).start..self.model.block_weights(layers - 1).end;
+        let last = leaf()?;
+        let hidden = self.model.finish(&last)?;
+        let (nats, gradient) = self.loss(&hidden, targets, rows)?;
+        let norm = blocks.end..self.model.body().len();
+        let mut gradient = self.backward(&hidden, &gradient, norm, Some(&last))?;
+        for layer in (0..layers).rev() {
+            let stream = leaf()?;
+            let next = self.model.block(layer, &stream, rows)?;
+            let weights = self.model.block_weights(layer);
+            gradient = self.backward(&next, &gradient, weights, Some(&stream))?;
+        }
+        let stream = self.model.embed(inputs, rows)?;
+        let _ = self.backward(&stream, &gradient, 0..blocks.start, None)?;
+        Ok(nats)
+    }
+
+    /// The summed cross-entropy for `hidden`, and the gradient of the batch's loss with respect to it;
+    /// that of the output matrix is added.
+    fn loss(
+        &mut self,
+        hidden: &Tensor,
+        targets: &Tensor,
+        rows: Rows<'_>,
+    ) -> Result<(f64, Tensor), TrainError> {
+        let positions = rows.rows * rows.length;
         #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
         let scale = 1.0 / self.settings.batch_tokens() as f64;
         let head = self.model.head_index();
+        let flat = hidden.f_detach()?.f_reshape([positions, self.settings.width.into()])?;
         let (nats, gradient) = self.output.nats_and_gradients(
             self.model.head(),
-            &hidden.f_detach()?,
-            &targets,
-            rows * length,
+            &flat,
+            targets,
+            positions,
             scale,
             &mut self.gradients[head],
         )?;
-        // The gradient of this sum with respect to `hidden` is `gradient`: autograd goes on from
-        // there through the blocks.
-        let surrogate = hidden.f_mul(&gradient)?.f_sum(None)?;
-        let inputs: Vec<&Tensor> = self.model.body().iter().map(|it| &it.tensor).collect();
-        let gradients = Tensor::f_run_backward(&[surrogate], &inputs, false, false)?;
+        Ok((nats, gradient.f_reshape(hidden.size())?))
+    }
+
+    /// Goes back from `output`, whose gradient is `gradient`, to the weights `range` of the body,
+    /// adding their gradients; gives that of `input` where there is one.
+    fn backward(
+        &mut self,
+        output: &Tensor,
+        gradient: &Tensor,
+        range: Range<usize>,
+        input: Option<&Tensor>,
+    ) -> Result<Tensor, TrainError> {
+        // The gradient of this sum with respect to `output` is `gradient`.
+        let surrogate = output.f_mul(gradient)?.f_sum(None)?;
+        let weights = self.model.body()[range.clone()].iter().map(|it| &it.tensor);
+        let inputs: Vec<&Tensor> = weights.chain(input).collect();
+        let mut gradients = Tensor::f_run_backward(&[surrogate], &inputs, false, false)?;
+        let of_input = if input.is_some() { gradients.pop() } else { None };
         let _guard = tch::no_grad_guard();
-        for (sum, gradient) in self.gradients.iter_mut().zip(&gradients) {
+        for (sum, gradient) in self.gradients[range].iter_mut().zip(&gradients) {
             let _ = sum.f_add_(gradient)?;
         }
-        Ok(nats)
+        Ok(of_input.unwrap_or_else(Tensor::new))
     }
 
     /// Cross-entropy of the validation tokens of each source.
@@ -137,15 +236,20 @@ impl<'a> Trainer<'a> {
         let mut losses = Vec::with_capacity(validation.sources.len());
         for (number, source) in validation.sources.iter().enumerate() {
             let (mut nats, mut tokens) = (0.0, 0);
-            for (rows, length, ids) in validation.batches(number, rows) {
-                let [rows, length] = [rows, length].map(|size| size.cast_signed() as i64);
-                let (inputs, targets) = split(&ids, rows, length, self.model.device)?;
+            for windows in validation.batches(number, rows) {
+                let [rows, length] =
+                    [windows.rows, windows.length].map(|size| size.cast_signed() as i64);
+                let device = self.model.device;
+                let (inputs, targets) = split(&windows.ids, rows, length, device)?;
+                let mask = self.mask(windows.borders.into_iter(), length)?;
+                let rows = Rows { rows, length, mask: mask.as_ref() };
+                let positions = rows.rows * length;
                 let hidden = self
                     .model
-                    .hidden(&inputs, rows, length)?
-                    .f_reshape([rows * length, i64::from(self.settings.width)])?;
-                nats += self.output.nats(self.model.head(), &hidden, &targets, rows * length)?;
-                tokens += (rows * length).cast_unsigned();
+                    .hidden(&inputs, rows)?
+                    .f_reshape([positions, i64::from(self.settings.width)])?;
+                nats += self.output.nats(self.model.head(), &hidden, &targets, positions)?;
+                tokens += positions.cast_unsigned();
             }
             losses.push(SourceLoss::new(source, nats, tokens));
         }

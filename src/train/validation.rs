@@ -36,6 +36,21 @@ pub(crate) struct Source {
     /// Bytes of text, where the tokenizer can tell.
     pub(crate) bytes: Option<u64>,
     ids: Vec<i64>,
+    /// Where documents begin in `ids`.
+    starts: Vec<usize>,
+}
+
+/// Windows of a source, all of the same length.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Windows {
+    /// How many.
+    pub(crate) rows: usize,
+    /// Tokens that each predicts.
+    pub(crate) length: usize,
+    /// Tokens, row-major `[rows, length + 1]`.
+    pub(crate) ids: Vec<i64>,
+    /// For each row, the positions at which documents begin.
+    pub(crate) borders: Vec<Vec<u32>>,
 }
 
 /// The validation tokens, by source, in the order of names.
@@ -88,6 +103,7 @@ impl Validation {
                 let length = u64::from(documents.length(number));
                 let count = length.min(most.max(2)).min(quota - taken);
                 let first = source.ids.len();
+                source.starts.push(first);
                 tokens.read(documents.start(number), count, &mut source.ids)?;
                 source.documents += 1;
                 // The last token of a document ends it and is no text.
@@ -109,30 +125,42 @@ impl Validation {
         Ok(Self { sources, length })
     }
 
-    /// The windows of a source, in groups of equal length of at most `rows`: `(rows, length,
-    /// tokens)` with the tokens row-major `[rows, length + 1]`. The last one is shorter where it does
-    /// not come out even.
-    pub(crate) fn batches(
-        &self,
-        source: usize,
-        rows: usize,
-    ) -> impl Iterator<Item = (usize, usize, Vec<i64>)> {
-        let (ids, length) = (&self.sources[source].ids, self.length);
-        let predicted = ids.len().saturating_sub(1);
+    /// The windows of a source, in groups of equal length of at most `rows`. The last one is shorter
+    /// where it does not come out even.
+    pub(crate) fn batches(&self, source: usize, rows: usize) -> impl Iterator<Item = Windows> {
+        let (source, length) = (&self.sources[source], self.length);
+        let predicted = source.ids.len().saturating_sub(1);
         let whole = predicted / length;
         let group = move |first: usize| {
             let rows = rows.max(1).min(whole - first);
-            let row = |row: usize| &ids[(first + row) * length..=(first + row + 1) * length];
-            (rows, length, (0..rows).flat_map(row).copied().collect())
+            source.windows((first..first + rows).map(|row| row * length), length)
         };
         let rest = predicted % length;
-        let last = (rest > 0).then(|| (1, rest, ids[whole * length..].to_vec()));
+        let last = (rest > 0).then(|| source.windows(std::iter::once(whole * length), rest));
         (0..whole).step_by(rows.max(1)).map(group).chain(last)
     }
 
     /// The predicted tokens of all sources.
     pub(crate) fn targets(&self) -> impl Iterator<Item = i64> {
         self.sources.iter().flat_map(|source| source.ids.iter().skip(1).copied())
+    }
+}
+
+impl Source {
+    /// The windows that begin at `starts` and predict `length` tokens each.
+    fn windows(&self, starts: impl ExactSizeIterator<Item = usize>, length: usize) -> Windows {
+        let mut windows =
+            Windows { rows: starts.len(), length, ids: Vec::new(), borders: Vec::new() };
+        for start in starts {
+            let range = start..start + length + 1;
+            windows.ids.extend_from_slice(&self.ids[range.clone()]);
+            let first = self.starts.partition_point(|&border| border < range.start);
+            let borders = self.starts[first..].iter().take_while(|&border| range.contains(border));
+            // A length is of 32 bits.
+            let narrow = |at: usize| u32::try_from(at - range.start).unwrap_or(u32::MAX);
+            windows.borders.push(borders.map(|&border| narrow(border)).collect());
+        }
+        windows
     }
 }
 
@@ -182,15 +210,25 @@ mod tests {
     #[test]
     fn validation_takes_what_there_is() {
         let whole = open(&[(0..30).collect()], 4).unwrap();
-        let lengths: Vec<_> = whole.batches(0, 2).map(|(rows, length, _)| (rows, length)).collect();
+        let lengths: Vec<_> = whole.batches(0, 2).map(|it| (it.rows, it.length)).collect();
         assert_eq!(lengths, [(2, 4), (2, 4), (2, 4), (1, 4), (1, 1)]);
         assert!(whole.targets().eq(1..30));
-        let windows: Vec<i64> = whole.batches(0, 2).flat_map(|(_, _, ids)| ids).collect();
+        let windows: Vec<i64> = whole.batches(0, 2).flat_map(|it| it.ids).collect();
         assert_eq!(windows[..11], [0, 1, 2, 3, 4, 4, 5, 6, 7, 8, 8]);
         let source = &whole.sources[0];
         assert_eq!((source.documents, source.bytes), (1, Some(29 * 3)), "the end is no text");
         let short = open(&[vec![1, 2, 3]], 8).unwrap();
-        assert_eq!(short.batches(0, 2).next(), Some((1, 2, vec![1, 2, 3])));
+        let expected = Windows { rows: 1, length: 2, ids: vec![1, 2, 3], borders: vec![vec![0]] };
+        assert_eq!(short.batches(0, 2).next(), Some(expected));
+        let several = open(&[vec![1, 2, 3], vec![4], vec![5, 6, 7, 8]], 3).unwrap();
+        let borders: Vec<_> = several.batches(0, 9).flat_map(|it| it.borders).collect();
+        let mut starts: Vec<usize> = several.sources[0].starts.clone();
+        starts.sort_unstable();
+        let found = borders.iter().enumerate().flat_map(|(row, borders)| {
+            borders.iter().map(move |border| row * 3 + *border as usize)
+        });
+        // A token that two windows share may begin a document in both.
+        assert_eq!(found.collect::<BTreeSet<_>>(), starts.into_iter().collect());
         let error = open(&[vec![1]], 8).err().unwrap();
         assert!(error.to_string().contains("validation_fraction"));
     }

@@ -1,4 +1,4 @@
-//! What `[train]` lets one choose from: sizes, forms, schedules, devices.
+//! What `[train]` lets one choose from: sizes, forms, optimisers, schedules, devices.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ impl Preset {
 
 /// How the learning rate falls from its peak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// Half a cosine down to a tenth of the peak.
     Cosine,
@@ -114,6 +114,24 @@ pub enum Schedule {
     /// Warm-up, stable, decay: the peak for most of the run, then over the last fifth of the steps
     /// to 0 as 1 − √progress (<https://arxiv.org/abs/2405.18392>).
     Wsd,
+    /// Several trainings in one (<https://arxiv.org/abs/2410.05192>): at each of `horizons` it decays
+    /// as `wsd` does, over the last fifth of all steps up to there, and goes on from the decayed
+    /// weights at the peak. Checkpoints before and after each decay are kept, and each horizon is
+    /// validated: one run gives the loss at several numbers of tokens.
+    WsdS,
+}
+
+/// What turns gradients into updates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerChoice {
+    /// AdamW (<https://arxiv.org/abs/1711.05101>).
+    #[default]
+    AdamW,
+    /// Muon (<https://kellerjordan.github.io/posts/muon/>) for the matrices of the blocks, scaled so
+    /// that AdamW's learning rate and weight decay serve (<https://arxiv.org/abs/2502.16982>); AdamW
+    /// for the rest. Half the memory of AdamW's moments for those matrices, more arithmetic.
+    Muon,
 }
 
 /// Number format of weights and arithmetic.

@@ -131,3 +131,38 @@ fn the_digest_ignores_what_does_not_change_the_weights() {
     assert_eq!(json(&one), json(&two));
     assert_ne!(json(&one), json(&three));
 }
+
+#[test]
+fn wsd_s_ends_at_its_last_horizon() {
+    let settings =
+        resolve("schedule = \"wsd-s\"\nbatch_tokens = 2560\nhorizons = [25_000, 50_000, 102_400]")
+            .unwrap();
+    assert_eq!(settings.horizons, [10, 20, 40]);
+    assert_eq!(settings.steps, 40);
+    for (toml, said) in [
+        ("schedule = \"wsd-s\"", "is missing"),
+        ("schedule = \"wsd-s\"\nhorizons = []", "is missing"),
+        ("horizons = [1000]", "alone"),
+        ("schedule = \"wsd-s\"\nhorizons = [1000000]\nsteps = 5", "`steps` or `tokens`"),
+        ("schedule = \"wsd-s\"\nhorizons = [1000000, 1100000]", "too near"),
+        ("schedule = \"wsd-s\"\nhorizons = [2000000, 1000000]", "too near"),
+        ("schedule = \"wsd-s\"\nhorizons = [0, 1000000]", "too near"),
+    ] {
+        let error = resolve(toml).unwrap_err();
+        assert_eq!(error.key, "horizons");
+        assert!(error.problem.contains(said), "{toml}: {error}");
+    }
+}
+
+#[test]
+fn what_does_not_change_the_weights_is_not_in_the_digest() {
+    let digest = |toml: &str| serde_json::to_string(&resolve(toml).unwrap()).unwrap();
+    let plain = digest("");
+    for same in ["keep_every = 10", "activation_checkpointing = true", "checkpoint_every = 3"] {
+        assert_eq!(digest(same), plain, "{same}");
+    }
+    for other in ["optimizer = \"muon\"", "z_loss = 1e-4", "document_masking = true"] {
+        assert_ne!(digest(other), plain, "{other}");
+    }
+    assert_eq!(resolve("z_loss = -1").unwrap_err().key, "z_loss");
+}

@@ -6,10 +6,12 @@
 //! embedding matrix. No dropout. Matrices are kept as OpenAI kept them (`Conv1D`): `[inputs,
 //! outputs]`, the transpose of other models', so that a checkpoint needs no conversion.
 
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor};
 
 use super::super::TrainError;
-use super::{Attention, Draft, INITIAL_DEVIATION, Parameter};
+use super::{Attention, Draft, INITIAL_DEVIATION, Parameter, Rows};
 use crate::config::train::TrainSettings;
 
 /// Added to the variance in LayerNorm (`layer_norm_epsilon`).
@@ -67,38 +69,61 @@ impl Gpt2 {
         Self { heads: Attention::new(settings), device }
     }
 
-    /// See [`super::Model::hidden`].
-    pub(super) fn hidden(
+    /// The stream that the first block reads. Positions count from the start of a row.
+    pub(super) fn embed(
         &self,
         body: &[Parameter],
         ids: &Tensor,
-        shape: [i64; 2],
+        rows: Rows<'_>,
     ) -> Result<Tensor, TrainError> {
-        let [tokens, positions, blocks @ .., last_weight, last_bias] = body else {
-            unreachable!("drafts() lists embeddings and a norm");
+        let [tokens, positions, ..] = body else {
+            unreachable!("drafts() lists two embeddings");
         };
-        let at = Tensor::f_arange(shape[1], (Kind::Int64, self.device))?;
+        let at = Tensor::f_arange(rows.length, (Kind::Int64, self.device))?;
         let positions = Tensor::f_embedding(&positions.tensor, &at, -1, false, false)?;
         let tokens = Tensor::f_embedding(&tokens.tensor, ids, -1, false, false)?;
-        let mut stream = tokens.f_add(&positions)?;
-        for block in blocks.as_chunks::<BLOCK>().0 {
-            let [norm, norm_bias, joint, joint_bias, output, output_bias, mlp @ ..] = block;
-            let input = self.norm(&stream, norm, norm_bias)?;
-            let joint = self.linear(&input, joint, joint_bias)?;
-            let parts = joint.f_chunk(3, -1)?;
-            let head = |part: usize| -> Result<Tensor, TrainError> {
-                let part = self.heads.split(&parts[part], shape, self.heads.heads)?;
-                Ok(part.f_transpose(1, 2)?)
-            };
-            let mixed = self.heads.attend(&head(0)?, &head(1)?, &head(2)?, shape)?;
-            stream = stream.f_add(&self.linear(&mixed, output, output_bias)?)?;
+        Ok(tokens.f_add(&positions)?)
+    }
 
-            let [norm, norm_bias, up, up_bias, down, down_bias] = mlp;
-            let input = self.norm(&stream, norm, norm_bias)?;
-            let inner = self.linear(&input, up, up_bias)?.f_gelu("tanh")?;
-            stream = stream.f_add(&self.linear(&inner, down, down_bias)?)?;
-        }
-        layer_norm(&stream, last_weight, last_bias)
+    /// Of the body, the weights of block `layer`.
+    pub(super) fn block_weights(layer: usize) -> Range<usize> {
+        2 + layer * BLOCK..2 + (layer + 1) * BLOCK
+    }
+
+    /// The stream behind a block of these weights.
+    pub(super) fn block(
+        &self,
+        weights: &[Parameter],
+        stream: &Tensor,
+        rows: Rows<'_>,
+    ) -> Result<Tensor, TrainError> {
+        let [norm, norm_bias, joint, joint_bias, output, output_bias, mlp @ ..] = weights else {
+            unreachable!("drafts() lists them");
+        };
+        let [mlp_norm, mlp_norm_bias, up, up_bias, down, down_bias] = mlp else {
+            unreachable!("drafts() lists them");
+        };
+        let input = self.norm(stream, norm, norm_bias)?;
+        let joint = self.linear(&input, joint, joint_bias)?;
+        let parts = joint.f_chunk(3, -1)?;
+        let head = |part: usize| -> Result<Tensor, TrainError> {
+            let part = self.heads.split(&parts[part], rows, self.heads.heads)?;
+            Ok(part.f_transpose(1, 2)?)
+        };
+        let mixed = self.heads.attend(&head(0)?, &head(1)?, &head(2)?, rows)?;
+        let stream = stream.f_add(&self.linear(&mixed, output, output_bias)?)?;
+
+        let input = self.norm(&stream, mlp_norm, mlp_norm_bias)?;
+        let inner = self.linear(&input, up, up_bias)?.f_gelu("tanh")?;
+        Ok(stream.f_add(&self.linear(&inner, down, down_bias)?)?)
+    }
+
+    /// What the output matrix reads.
+    pub(super) fn finish(body: &[Parameter], stream: &Tensor) -> Result<Tensor, TrainError> {
+        let [.., weight, bias] = body else {
+            unreachable!("drafts() lists a norm");
+        };
+        layer_norm(stream, weight, bias)
     }
 
     /// The norm, rounded for the matrix that follows.

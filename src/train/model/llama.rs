@@ -6,11 +6,13 @@
 //! key pass through an RMSNorm before they are turned, as in Qwen3
 //! (<https://arxiv.org/abs/2505.09388>).
 
+use std::ops::Range;
+
 use tch::{Device, Tensor};
 
 use super::super::TrainError;
 use super::rotary::Rotary;
-use super::{Attention, Draft, INITIAL_DEVIATION, Parameter};
+use super::{Attention, Draft, INITIAL_DEVIATION, Parameter, Rows};
 use crate::config::train::TrainSettings;
 
 /// Added to the mean square in RMSNorm (`rms_norm_eps`).
@@ -50,7 +52,7 @@ pub(super) fn drafts(settings: &TrainSettings) -> Vec<Draft> {
     }
     drafts.push(Draft::vector("model.norm.weight".to_owned(), width, 1.0));
     if !settings.tie_embeddings {
-        drafts.push(Draft::matrix("lm_head.weight".to_owned(), [vocab, width], INITIAL_DEVIATION));
+        drafts.push(Draft::output("lm_head.weight", [vocab, width]));
     }
     drafts
 }
@@ -107,28 +109,43 @@ impl Llama {
         Ok(Self { layers: settings.layers as usize, heads, rotary })
     }
 
-    /// See [`super::Model::hidden`].
-    pub(super) fn hidden(
-        &self,
-        body: &[Parameter],
-        ids: &Tensor,
-        shape: [i64; 2],
-    ) -> Result<Tensor, TrainError> {
-        let [embedding, inner @ .., last_norm] = body else {
-            unreachable!("drafts() lists an embedding and a norm");
+    /// The stream that the first block reads.
+    pub(super) fn embed(body: &[Parameter], ids: &Tensor) -> Result<Tensor, TrainError> {
+        let [embedding, ..] = body else {
+            unreachable!("drafts() lists an embedding");
         };
-        let rotary = self.rotary.first(shape[1])?;
-        let mut stream = Tensor::f_embedding(&embedding.tensor, ids, -1, false, false)?;
-        for weights in inner.chunks(inner.len() / self.layers) {
-            let block = Block::of(weights);
-            stream = stream.f_add(&self.attention(&block, &stream, &rotary, shape)?)?;
+        Ok(Tensor::f_embedding(&embedding.tensor, ids, -1, false, false)?)
+    }
 
-            let input = self.norm(&stream, block.mlp_norm)?;
-            let gate = self.linear(&input, block.gate)?.f_silu()?;
-            let gated = gate.f_mul(&self.linear(&input, block.up)?)?;
-            stream = stream.f_add(&self.linear(&gated, block.down)?)?;
-        }
-        rms_norm(&stream, &last_norm.tensor)
+    /// Of `body`, the weights of block `layer`.
+    pub(super) fn block_weights(&self, body: &[Parameter], layer: usize) -> Range<usize> {
+        // Beside the blocks there are an embedding and a norm.
+        let size = (body.len() - 2) / self.layers;
+        1 + layer * size..1 + (layer + 1) * size
+    }
+
+    /// The stream behind a block of these weights.
+    pub(super) fn block(
+        &self,
+        weights: &[Parameter],
+        stream: &Tensor,
+        rows: Rows<'_>,
+    ) -> Result<Tensor, TrainError> {
+        let block = Block::of(weights);
+        let rotary = self.rotary.first(rows.length)?;
+        let stream = stream.f_add(&self.attention(&block, stream, &rotary, rows)?)?;
+        let input = self.norm(&stream, block.mlp_norm)?;
+        let gate = self.linear(&input, block.gate)?.f_silu()?;
+        let gated = gate.f_mul(&self.linear(&input, block.up)?)?;
+        Ok(stream.f_add(&self.linear(&gated, block.down)?)?)
+    }
+
+    /// What the output matrix reads.
+    pub(super) fn finish(body: &[Parameter], stream: &Tensor) -> Result<Tensor, TrainError> {
+        let [.., last_norm] = body else {
+            unreachable!("drafts() lists a norm");
+        };
+        rms_norm(stream, &last_norm.tensor)
     }
 
     fn attention(
@@ -136,13 +153,13 @@ impl Llama {
         block: &Block<'_>,
         stream: &Tensor,
         rotary: &Rotary,
-        shape: [i64; 2],
+        rows: Rows<'_>,
     ) -> Result<Tensor, TrainError> {
         let Attention { heads, kv_heads, .. } = self.heads;
         let input = self.norm(stream, block.norm)?;
         let project = |which: usize, count| {
             let projected = self.linear(&input, block.projections[which])?;
-            self.heads.split(&projected, shape, count)
+            self.heads.split(&projected, rows, count)
         };
         let [mut query, mut key] = [project(0, heads)?, project(1, kv_heads)?];
         if let Some([query_norm, key_norm]) = block.head_norms {
@@ -152,7 +169,7 @@ impl Llama {
         let value = project(2, kv_heads)?.f_transpose(1, 2)?;
         let query = rotary.rotate(&query.f_transpose(1, 2)?)?;
         let key = rotary.rotate(&key.f_transpose(1, 2)?)?;
-        self.linear(&self.heads.attend(&query, &key, &value, shape)?, block.output)
+        self.linear(&self.heads.attend(&query, &key, &value, rows)?, block.output)
     }
 
     /// The norm over the last dimension, rounded for the matrix that follows.

@@ -15,6 +15,8 @@
 //! does it: libtorch's autocast cannot be asked for bfloat16 through `tch`, and casts that stand in
 //! the code are casts that can be read. Weights, residual stream and norms keep 32 bits.
 
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::config::train::{Architecture, Precision, TrainSettings};
@@ -41,8 +43,27 @@ pub(crate) struct Parameter {
     pub(crate) shape: Vec<i64>,
     /// The value; a leaf that requires gradients.
     pub(crate) tensor: Tensor,
-    /// Whether weight decay applies: to the matrices of the blocks and an untied output matrix.
-    pub(crate) decays: bool,
+    pub(crate) role: Role,
+}
+
+/// What a weight is for, which says how it is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Looked up, not multiplied; the output matrix too where they are tied.
+    Embedding,
+    /// A matrix of a block.
+    Matrix,
+    /// An untied output matrix.
+    Output,
+    /// A norm or a bias.
+    Vector,
+}
+
+impl Role {
+    /// Whether weight decay applies.
+    pub(crate) fn decays(self) -> bool {
+        matches!(self, Self::Matrix | Self::Output)
+    }
 }
 
 /// A weight before it is made.
@@ -50,7 +71,7 @@ struct Draft {
     name: String,
     shape: Vec<i64>,
     start: Start,
-    decays: bool,
+    role: Role,
 }
 
 /// Initial values.
@@ -62,21 +83,25 @@ enum Start {
 
 impl Draft {
     fn matrix(name: String, shape: [i64; 2], deviation: f64) -> Self {
-        Self { name, shape: shape.to_vec(), start: Start::Normal(deviation), decays: true }
+        Self { name, shape: shape.to_vec(), start: Start::Normal(deviation), role: Role::Matrix }
     }
 
     fn embedding(name: &str, shape: [i64; 2]) -> Self {
-        Self { decays: false, ..Self::matrix(name.to_owned(), shape, INITIAL_DEVIATION) }
+        Self { role: Role::Embedding, ..Self::matrix(name.to_owned(), shape, INITIAL_DEVIATION) }
+    }
+
+    fn output(name: &str, shape: [i64; 2]) -> Self {
+        Self { role: Role::Output, ..Self::matrix(name.to_owned(), shape, INITIAL_DEVIATION) }
     }
 
     fn vector(name: String, size: i64, value: f32) -> Self {
-        Self { name, shape: vec![size], start: Start::Constant(value), decays: false }
+        Self { name, shape: vec![size], start: Start::Constant(value), role: Role::Vector }
     }
 
     /// The values are a function of `(seed, name)` alone, so that they do not depend on libtorch's
     /// generator, its threads or the device.
     fn make(self, seed: u64, device: Device) -> Result<Parameter, TrainError> {
-        let Self { name, shape, start, decays } = self;
+        let Self { name, shape, start, role } = self;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -91,7 +116,7 @@ impl Draft {
             .f_reshape(&shape)?
             .f_to_device(device)?
             .f_set_requires_grad(true)?;
-        Ok(Parameter { name, shape, tensor, decays })
+        Ok(Parameter { name, shape, tensor, role })
     }
 }
 
@@ -103,6 +128,7 @@ pub(crate) struct Model {
     pub(crate) device: Device,
     form: Form,
     tied: bool,
+    pub(crate) layers: usize,
 }
 
 enum Form {
@@ -130,6 +156,7 @@ impl Model {
             device,
             form,
             tied: settings.tie_embeddings,
+            layers: settings.layers as usize,
         })
     }
 
@@ -154,17 +181,100 @@ impl Model {
     ///
     /// # Errors
     /// When libtorch fails (out of memory, say).
-    pub(crate) fn hidden(
-        &self,
-        ids: &Tensor,
-        rows: i64,
-        length: i64,
-    ) -> Result<Tensor, TrainError> {
+    pub(crate) fn hidden(&self, ids: &Tensor, rows: Rows<'_>) -> Result<Tensor, TrainError> {
+        let mut stream = self.embed(ids, rows)?;
+        for layer in 0..self.layers {
+            stream = self.block(layer, &stream, rows)?;
+        }
+        self.finish(&stream)
+    }
+
+    /// The residual stream that the first block reads, `[rows, length, width]`.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub(crate) fn embed(&self, ids: &Tensor, rows: Rows<'_>) -> Result<Tensor, TrainError> {
         match &self.form {
-            Form::Llama(form) => form.hidden(self.body(), ids, [rows, length]),
-            Form::Gpt2(form) => form.hidden(self.body(), ids, [rows, length]),
+            Form::Llama(_) => llama::Llama::embed(self.body(), ids),
+            Form::Gpt2(form) => form.embed(self.body(), ids, rows),
         }
     }
+
+    /// The stream behind block `layer`.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub(crate) fn block(
+        &self,
+        layer: usize,
+        stream: &Tensor,
+        rows: Rows<'_>,
+    ) -> Result<Tensor, TrainError> {
+        let weights = &self.parameters[self.block_weights(layer)];
+        match &self.form {
+            Form::Llama(form) => form.block(weights, stream, rows),
+            Form::Gpt2(form) => form.block(weights, stream, rows),
+        }
+    }
+
+    /// Where the weights of block `layer` stand in [`Model::body`]: behind the embeddings, and before
+    /// the last norm.
+    pub(crate) fn block_weights(&self, layer: usize) -> Range<usize> {
+        match &self.form {
+            Form::Llama(form) => form.block_weights(self.body(), layer),
+            Form::Gpt2(_) => gpt2::Gpt2::block_weights(layer),
+        }
+    }
+
+    /// The stream normed.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub(crate) fn finish(&self, stream: &Tensor) -> Result<Tensor, TrainError> {
+        match &self.form {
+            Form::Llama(_) => llama::Llama::finish(self.body(), stream),
+            Form::Gpt2(_) => gpt2::Gpt2::finish(self.body(), stream),
+        }
+    }
+}
+
+/// The rows that a forward pass reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    pub(crate) rows: i64,
+    /// Tokens in each.
+    pub(crate) length: i64,
+    /// Which positions each one sees, `[rows, 1, length, length]`; `None`: itself and all before it.
+    pub(crate) mask: Option<&'a Tensor>,
+}
+
+/// The mask of attention that stays within documents: `borders` are, for each row, the positions at
+/// which documents begin. True where a position may look: at itself and what is before it in its
+/// document.
+///
+/// # Errors
+/// When libtorch cannot make the tensor.
+pub(crate) fn document_mask(
+    borders: impl ExactSizeIterator<Item = Vec<u32>>,
+    length: i64,
+    device: Device,
+) -> Result<Tensor, TrainError> {
+    let rows = borders.len().cast_signed() as i64;
+    let mut documents = Vec::new();
+    for borders in borders {
+        let mut document = -1;
+        let mut borders = borders.into_iter().map(i64::from).peekable();
+        for at in 0..length {
+            while borders.next_if(|&border| border <= at).is_some() {
+                document += 1;
+            }
+            documents.push(document);
+        }
+    }
+    let documents = Tensor::f_from_slice(&documents)?.f_to_device(device)?;
+    let [asks, seen] = [[rows, 1, length, 1], [rows, 1, 1, length]];
+    let same = documents.f_reshape(asks)?.f_eq_tensor(&documents.f_reshape(seen)?)?;
+    Ok(same.f_tril(0)?)
 }
 
 /// The number format that matrices are multiplied in.
@@ -199,34 +309,29 @@ impl Attention {
     }
 
     /// `[rows, length, n × size]` to `[rows, length, n, size]`.
-    fn split(
-        &self,
-        projected: &Tensor,
-        [rows, length]: [i64; 2],
-        heads: i64,
-    ) -> Result<Tensor, TrainError> {
-        Ok(projected.f_reshape([rows, length, heads, self.size()])?)
+    fn split(&self, projected: &Tensor, rows: Rows<'_>, heads: i64) -> Result<Tensor, TrainError> {
+        Ok(projected.f_reshape([rows.rows, rows.length, heads, self.size()])?)
     }
 
-    /// What each position gathers from itself and those before it: `[rows, length, width]` for
-    /// queries `[rows, heads, length, size]`, and keys and values of `kv_heads`.
+    /// What each position gathers from those it sees: `[rows, length, width]` for queries
+    /// `[rows, heads, length, size]`, and keys and values of `kv_heads`.
     fn attend(
         &self,
         query: &Tensor,
         key: &Tensor,
         value: &Tensor,
-        [rows, length]: [i64; 2],
+        rows: Rows<'_>,
     ) -> Result<Tensor, TrainError> {
         let mixed = Tensor::f_scaled_dot_product_attention(
             query,
             key,
             value,
-            None::<Tensor>,
+            rows.mask,
             0.0,
-            true,
+            rows.mask.is_none(),
             None,
             self.heads != self.kv_heads,
         )?;
-        Ok(mixed.f_transpose(1, 2)?.f_reshape([rows, length, self.width])?)
+        Ok(mixed.f_transpose(1, 2)?.f_reshape([rows.rows, rows.length, self.width])?)
     }
 }

@@ -6,8 +6,9 @@ use std::process::Command;
 use safetensors::{Dtype, tensor::TensorView};
 use tch::Tensor;
 
-use super::super::checkpoint;
+use super::super::checkpoint::Packed;
 use super::super::interventions::Interventions;
+use super::super::model::Rows;
 use super::super::session::Progress;
 use super::parity::Golden;
 use super::store;
@@ -50,12 +51,13 @@ fn transformers_computes_our_logits_from_a_checkpoint() {
         let trainer = golden.trainer(&settings);
         let progress = Progress { step, ..Progress::default() };
         let none = Interventions::default();
-        let checkpoint = checkpoint::save(&run, &trainer, name, &progress, &none).unwrap();
+        let packed = Packed::new(&trainer, name, &progress, &none).unwrap();
+        let checkpoint = packed.save(&run).unwrap();
 
         let length = i64::from(settings.sequence_length);
         let ids = golden.tensors["windows"].narrow(1, 0, length).contiguous();
         let rows = ids.size()[0];
-        let hidden = trainer.model.hidden(&ids, rows, length).unwrap();
+        let hidden = trainer.model.hidden(&ids, Rows { rows, length, mask: None }).unwrap();
         let logits = hidden.matmul(&trainer.model.head().tr());
         let shape = [rows as usize, length as usize];
         let ids = bytes(&ids, |id: i64| id.to_le_bytes().into());

@@ -6,8 +6,10 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
-use super::super::model::Parameter;
-use super::super::optimizer::{AdamW, clip};
+use super::super::data::Batch;
+use super::super::model::{Parameter, Role, Rows, document_mask};
+use super::super::optimizer::{Optimizer, clip};
+use super::super::order::Piece;
 use super::super::schedule;
 use super::super::step::Trainer;
 use crate::config::train::{TrainConfig, TrainSettings};
@@ -89,6 +91,11 @@ impl Golden {
     }
 }
 
+/// Rows of one document each.
+fn whole(rows: u64) -> std::vec::IntoIter<Vec<u32>> {
+    vec![vec![0]; rows as usize].into_iter()
+}
+
 /// The greatest difference, relative where the expected values are above 1.
 fn distance(found: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!(found.size(), expected.size());
@@ -112,11 +119,12 @@ fn logits_loss_and_gradients_are_pytorchs() {
         let (ids, rows) = golden.windows();
 
         let inputs = golden.tensors["windows"].narrow(1, 0, length);
-        let hidden = trainer.model.hidden(&inputs, rows as i64, length).unwrap();
+        let hidden =
+            trainer.model.hidden(&inputs, Rows { rows: rows as i64, length, mask: None }).unwrap();
         let logits = hidden.matmul(&trainer.model.head().tr());
         assert_close(&logits, &golden.tensors["logits"], 1e-5, &format!("{model}: logits"));
 
-        let nats = trainer.accumulate(&ids, rows).unwrap();
+        let nats = trainer.accumulate(&ids, rows, whole(rows)).unwrap();
         let loss = nats / settings.batch_tokens() as f64;
         let expected = golden.tensors["loss"].double_value(&[]);
         assert!((loss - expected).abs() < 1e-5, "{model}: {loss} for {expected}");
@@ -139,7 +147,8 @@ fn ten_steps_are_pytorchs() {
                 let _ = gradient.zero_();
             }
             let of_step = |name: &str| golden.tensors[name].double_value(&[step - 1]);
-            let loss = trainer.accumulate(&ids, rows).unwrap() / settings.batch_tokens() as f64;
+            let loss = trainer.accumulate(&ids, rows, whole(rows)).unwrap()
+                / settings.batch_tokens() as f64;
             let expected = of_step("losses");
             assert!((loss - expected).abs() < 1e-4, "{model}, {step}: {loss} for {expected}");
             let norm = clip(&mut trainer.gradients, settings.clip).unwrap();
@@ -159,9 +168,14 @@ fn adamw_is_pytorchs() {
     let settings = Golden::read("llama").settings("");
     let mut parameters = ["embed", "mlp", "norm"].map(|name| {
         let tensor = golden.tensors[&format!("weights.0.{name}")].copy().set_requires_grad(true);
-        Parameter { name: name.to_owned(), shape: tensor.size(), tensor, decays: name == "mlp" }
+        Parameter {
+            name: name.to_owned(),
+            shape: tensor.size(),
+            tensor,
+            role: if name == "mlp" { Role::Matrix } else { Role::Vector },
+        }
     });
-    let mut optimizer = AdamW::new(&settings, &parameters).unwrap();
+    let mut optimizer = Optimizer::new(&settings, &parameters).unwrap();
     for step in 1..=10_u32 {
         let of_step = |label: &str, name: &str| &golden.tensors[&format!("{label}.{step}.{name}")];
         let gradients = parameters.each_ref().map(|it| of_step("gradients", &it.name).copy());
@@ -170,6 +184,79 @@ fn adamw_is_pytorchs() {
         for it in &parameters {
             let what = format!("step {step}: {}", it.name);
             assert_close(&it.tensor, of_step("weights", &it.name), 1e-6, &what);
+        }
+    }
+}
+
+#[test]
+fn muon_is_pytorchs() {
+    let golden = Golden::read("muon");
+    let settings = Golden::read("llama").settings("optimizer = \"muon\"");
+    let mut parameters = ["wide", "tall", "square"].map(|name| {
+        let tensor = golden.tensors[&format!("weights.0.{name}")].copy().set_requires_grad(true);
+        Parameter { name: name.to_owned(), shape: tensor.size(), tensor, role: Role::Matrix }
+    });
+    let mut optimizer = Optimizer::new(&settings, &parameters).unwrap();
+    for step in 1..=5_u32 {
+        let of_step = |label: &str, name: &str| &golden.tensors[&format!("{label}.{step}.{name}")];
+        let gradients = parameters.each_ref().map(|it| of_step("gradients", &it.name).copy());
+        optimizer.update(&mut parameters, &gradients, 0.02 / f64::from(step), step.into()).unwrap();
+        for it in &parameters {
+            let what = format!("step {step}: {}", it.name);
+            assert_close(&it.tensor, of_step("weights", &it.name), 1e-5, &what);
+        }
+    }
+}
+
+/// Both, with several micro-batches, and attention within documents or not.
+#[test]
+fn activations_computed_again_give_the_same_gradients() {
+    for (model, golden) in Golden::models() {
+        for masking in [false, true] {
+            let (ids, rows) = golden.windows();
+            let borders = || vec![vec![0, 5], vec![3, 4], vec![]].into_iter();
+            let run = |more: &str| {
+                let settings = golden.settings(&format!("document_masking = {masking}\n{more}"));
+                let mut trainer = golden.trainer(&settings);
+                let first = trainer.accumulate(&ids, rows, borders()).unwrap();
+                let second = trainer.accumulate(&ids, rows, borders()).unwrap();
+                let gradients = std::mem::take(&mut trainer.gradients);
+                (first.to_bits(), second.to_bits(), gradients)
+            };
+            let (kept, again) = (run(""), run("activation_checkpointing = true"));
+            assert_eq!((kept.0, kept.1), (again.0, again.1), "{model}");
+            assert!(kept.2.iter().zip(&again.2).all(|(kept, again)| kept == again), "{model}");
+            assert!(kept.2.iter().all(|gradient| gradient.abs().max().double_value(&[]) > 0.0));
+        }
+    }
+}
+
+#[test]
+fn a_masked_row_computes_its_documents_as_rows_of_their_own() {
+    for (model, golden) in Golden::models() {
+        let settings = golden.settings("");
+        let trainer = golden.trainer(&settings);
+        let ids = golden.tensors["windows"].narrow(1, 0, 12);
+        let mask =
+            document_mask([vec![0, 5], vec![7], vec![]].into_iter(), 12, Device::Cpu).unwrap();
+        let rows = Rows { rows: 3, length: 12, mask: Some(&mask) };
+        let masked = trainer.model.hidden(&ids, rows).unwrap();
+        let alone = |row: i64, from: i64, length: i64| {
+            let ids = ids.narrow(0, row, 1).narrow(1, from, length);
+            let found = masked.narrow(0, row, 1).narrow(1, from, length);
+            let rows = Rows { rows: 1, length, mask: None };
+            (found, trainer.model.hidden(&ids, rows).unwrap())
+        };
+        for (row, from, length) in [(0, 0, 5), (1, 0, 7), (2, 0, 12)] {
+            let (found, expected) = alone(row, from, length);
+            assert_close(&found, &expected, 1e-5, &format!("{model}: row {row}"));
+        }
+        // Rotary positions are relative, GPT-2's count from the start of the row.
+        if model != "gpt2" {
+            for (row, from, length) in [(0, 5, 7), (1, 7, 5)] {
+                let (found, expected) = alone(row, from, length);
+                assert_close(&found, &expected, 1e-5, &format!("{model}: row {row} from {from}"));
+            }
         }
     }
 }
@@ -188,7 +275,7 @@ fn bf16_learns_as_fp32_does() {
                 for gradient in &mut trainer.gradients {
                     let _ = gradient.zero_();
                 }
-                let nats = trainer.accumulate(&ids, rows).unwrap();
+                let nats = trainer.accumulate(&ids, rows, whole(rows)).unwrap();
                 clip(&mut trainer.gradients, settings.clip).unwrap();
                 let Trainer { model, optimizer, gradients, .. } = &mut trainer;
                 optimizer.update(&mut model.parameters, gradients, 0.002, step).unwrap();
@@ -216,7 +303,10 @@ fn micro_batches_add_up_to_the_batch() {
         let positions = settings.batch_sequences * (u64::from(settings.sequence_length) + 1);
         let ids: Vec<i64> =
             (0..positions as i64).map(|at| at * 7 % i64::from(settings.vocab_size)).collect();
-        let result = trainer.gradients(&ids).unwrap();
+        let width = settings.sequence_length + 1;
+        let piece = |row: u64| vec![Piece { document: row as u32, from: 0, tokens: width }];
+        let pieces = (0..settings.batch_sequences).map(piece).collect();
+        let result = trainer.gradients(&Batch { ids, pieces }).unwrap();
         let gradients = trainer.gradients.iter().map(|it| it.reshape([-1])).collect::<Vec<_>>();
         (result.loss, Tensor::cat(&gradients, 0))
     };

@@ -18,6 +18,8 @@ and, as metadata, the keys of `[train]` that describe the model. Logits, loss an
 computed in double precision and rounded: no order of sums is preferred. The ten steps run in single
 precision, as a training does. `adamw.safetensors`: `weights.STEP.NAME` after each of ten updates by
 given `gradients.STEP.NAME`, single precision, weight decay 0.1 on the names with `mlp`.
+`muon.safetensors`: the same for `torch.optim.Muon` with the rate of `match_rms_adamw` and weight decay
+0.1; its cast to bfloat16 is left out, since five steps in 8 bits depend on how sums are rounded.
 """
 
 import json
@@ -156,6 +158,27 @@ def adamw() -> dict:
     return out
 
 
+def muon() -> dict:
+    generator = torch.Generator().manual_seed(6)
+    shapes = {"wide": (6, 16), "tall": (16, 6), "square": (8, 8)}
+    named = {n: torch.randn(s, generator=generator).requires_grad_() for n, s in shapes.items()}
+    out = {f"weights.0.{name}": value.detach().clone() for name, value in named.items()}
+    torch.Tensor.bfloat16 = torch.Tensor.clone
+    optimizer = torch.optim.Muon(
+        list(named.values()), weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
+    )
+    for step in range(1, 6):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.02 / step
+        for name, value in named.items():
+            value.grad = torch.randn(value.shape, generator=generator) * 10.0**-step
+            out[f"gradients.{step}.{name}"] = value.grad
+        optimizer.step()
+        for name, value in named.items():
+            out[f"weights.{step}.{name}"] = value.detach().clone()
+    return out
+
+
 def write(name: str, tensors: dict, metadata: dict) -> None:
     path = HERE / f"{name}.safetensors"
     arrays = {n: numpy.ascontiguousarray(v.numpy()) for n, v in tensors.items()}
@@ -167,3 +190,4 @@ torch.set_num_threads(1)
 for seed, (name, model) in enumerate(MODELS.items(), 17):
     write(name, *golden(seed, *model))
 write("adamw", adamw(), {})
+write("muon", muon(), {})
