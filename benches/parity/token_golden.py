@@ -23,6 +23,7 @@ PLAIN = [
     "Привет, мир! Γειά σου Κόσμε. שלום עולם. مرحبا بالعالم ١٢٣٤ नमस्ते दुनिया สวัสดีชาวโลก",
     "e\u0301 é ﬁ ǅ ʰ ª ½ Ⅷ 𝟏𝟐𝟑 😀👩🏽‍💻🇩🇪 \u200b\ufeff\u00ad",
     "<|endoftext|> <|im_start|>user<|endofprompt|>",
+    "l'ſ'se m'ſ'REV ア'ſ'st R'ſ'St 'ſ'll ''ſ't 1'ſ'd x'ſt'ſ'ſ's 'ſ'ſ",
     "'S 'ſ x'ſ it'S IT'LL 'rE camelCaseWord HTMLParser ABCdef",
     "ylqngny", " ylqngny", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "end\n ", "end \n \n\t", "end!\n \n ", "字。\n　", " \n ", "\n", "   ", "a\n\n\u3000",

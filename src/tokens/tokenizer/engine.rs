@@ -175,6 +175,8 @@ impl Engine {
         let pre_tokenizer = self.splitter.own().unwrap_or(self.inner.get_pre_tokenizer());
         let masked = newer::masked(text);
         let seen = masked.as_deref().unwrap_or(text);
+        let shown = self.splitter.shown(seen);
+        let seen = shown.as_deref().unwrap_or(seen);
         pre_tokenizer.pre_tokenize(seen, split, spans).map_err(encode_error)?;
         let start = out.len();
         model.tokenize_spans(text, spans, scratch, out).map_err(encode_error)?;

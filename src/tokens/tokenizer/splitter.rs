@@ -2,7 +2,7 @@
 
 use tokenizers::pipeline::{PipelinePreTokenizer, PipelineToken, PipelineTokenizer};
 use tokenizers::pre_tokenizers::sequence::PipelineSequence;
-use tokenizers::pre_tokenizers::split::{Search, Split};
+use tokenizers::pre_tokenizers::split::{Search, Split, SplitPattern};
 
 use super::engine::covers;
 use super::exact::Exact;
@@ -15,7 +15,12 @@ pub(super) struct Splitter {
     own: Option<PipelinePreTokenizer>,
     covers: bool,
     cuts: bool,
+    /// Whether a word may end with a contraction in either case, as o200k's do.
+    endings: bool,
 }
+
+/// The pattern of such endings.
+const ENDINGS: &str = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
 
 impl Splitter {
     /// For a tokenizer that the library has read.
@@ -36,7 +41,18 @@ impl Splitter {
             && tokenizer.get_normalizers().iter().all(|normalizer| {
                 matches!(normalizer, tokenizers::pipeline::PipelineNormalizer::NFC(_))
             });
-        Ok(Self { own, covers, cuts })
+        let endings = own.is_none() && native(theirs) && has_endings(theirs);
+        Ok(Self { own, covers, cuts, endings })
+    }
+
+    /// The text in which words are to be found, where that is another one, of as many bytes.
+    ///
+    /// `ſ` is a form of `s`, so `'ſ` is a contraction. The library's grammar for o200k takes it for
+    /// one, but not where the next word begins with an apostrophe (`l'ſ'se`); `'ll` is as long and of the
+    /// same kind, and it knows that.
+    pub(super) fn shown(&self, text: &str) -> Option<String> {
+        let found = self.endings && memchr::memmem::find(text.as_bytes(), "'ſ".as_bytes()).is_some();
+        found.then(|| text.replace("'ſ", "'ll"))
     }
 
     /// The pre-tokenizer in place of the library's.
@@ -81,6 +97,19 @@ fn native(pre_tokenizer: &PipelinePreTokenizer) -> bool {
             sequence.is_deepseek() && members.len() == 3
                 || matches!((members.next(), members.next()),
                     (Some(PipelinePreTokenizer::Split(split)), None) if is_grammar(split))
+        }
+        _ => false,
+    }
+}
+
+fn has_endings(pre_tokenizer: &PipelinePreTokenizer) -> bool {
+    match pre_tokenizer {
+        PipelinePreTokenizer::Split(split) => match &split.pattern {
+            SplitPattern::Regex(regex) => regex.contains(ENDINGS),
+            SplitPattern::String(_) => false,
+        },
+        PipelinePreTokenizer::Sequence(sequence) => {
+            sequence.pre_tokenizers().iter().any(has_endings)
         }
         _ => false,
     }
