@@ -21,7 +21,10 @@ const LEAST_REPEATED: usize = 4;
 /// Objectives that are so near to each other are the same minimum.
 const AGREE: f64 = 1e-9;
 
+/// When a search ends whose result counts.
 pub(crate) const STOP: Stop = Stop { iterations: 2_000, decrease: 1e-13, gradient: 1e-9 };
+/// When one of many searches ends: near enough to tell minima apart; the best goes on.
+const COARSE: Stop = Stop { decrease: 1e-9, ..STOP };
 
 /// A law with what its fit came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -184,8 +187,8 @@ fn fit_own(runs: &[Drawn<'_>], starts: Starts) -> Fit {
     let samples = samples(runs);
     let starts = starts.points();
     let found: Vec<([f64; 5], f64)> =
-        starts.par_iter().map(|start| search(&samples, *start)).collect();
-    let (best, objective) = best(&found);
+        starts.par_iter().map(|start| search(&samples, *start, COARSE)).collect();
+    let (best, objective) = search(&samples, best(&found).0, STOP);
     let agreeing = found.iter().filter(|(_, other)| other - objective <= AGREE).count();
     let law = with_repetition(law(best), runs, false);
     Fit {
@@ -205,8 +208,8 @@ fn best<P: Copy>(found: &[(P, f64)]) -> (P, f64) {
     found.iter().fold(found[0], |best, other| if other.1 < best.1 { *other } else { best })
 }
 
-fn search(samples: &[Sample], start: [f64; 5]) -> ([f64; 5], f64) {
-    let found = minimise(own(samples), &start, STOP);
+fn search(samples: &[Sample], start: [f64; 5], stop: Stop) -> ([f64; 5], f64) {
+    let found = minimise(own(samples), &start, stop);
     let point = [0, 1, 2, 3, 4].map(|index| found.point[index]);
     (point, found.value / SCALE)
 }
@@ -218,7 +221,7 @@ fn fit_shared(recipes: &[Vec<Drawn<'_>>], starts: Starts) -> Vec<Fit> {
     let starts = starts.points();
     // Where the pool of all runs has its minima is where those of the recipes begin.
     let mut pools: Vec<([f64; 5], f64)> =
-        starts.par_iter().map(|start| search(&pooled, *start)).collect();
+        starts.par_iter().map(|start| search(&pooled, *start, COARSE)).collect();
     pools.sort_by(|left, right| left.1.total_cmp(&right.1));
     pools.dedup_by(|right, left| right.1 - left.1 <= AGREE);
     let found: Vec<(usize, f64, Vec<f64>)> = pools
@@ -282,7 +285,7 @@ pub(crate) fn refit(recipes: &[Vec<Drawn<'_>>], fits: &[Fit]) -> Vec<Law> {
         laws(&search_shared(&groups, &start).1)
     } else {
         let each = recipes.iter().zip(fits);
-        each.map(|(runs, fit)| law(search(&samples(runs), point(&fit.law)).0)).collect()
+        each.map(|(runs, fit)| law(search(&samples(runs), point(&fit.law), STOP).0)).collect()
     };
     laws.into_iter().zip(recipes).zip(fits).map(|((law, runs), fit)| warm(law, runs, fit)).collect()
 }

@@ -15,8 +15,9 @@ pub mod compute;
 mod error;
 pub mod fit;
 mod held_out;
-mod lbfgs;
 pub mod law;
+mod lbfgs;
+mod math;
 mod objective;
 pub mod page;
 pub mod pictures;
@@ -35,5 +36,7 @@ pub(crate) fn number(count: usize) -> f64 {
     count as f64
 }
 
+#[cfg(test)]
+mod backtest;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@
 //! The sum, not the mean: with the mean and usual tolerances a search stops too early, which is how
 //! Epoch explains the parameters that Hoffmann et al. print (<https://arxiv.org/abs/2404.10102>).
 
+use super::math::{exp, ln};
+
 /// Where Huber's loss turns from a square to a line.
 const DELTA: f64 = 1e-3;
 /// What the objective is multiplied by while it is searched, so that tolerances near 1 serve.
@@ -28,25 +30,38 @@ pub(crate) fn huber(error: f64) -> (f64, f64) {
     }
 }
 
+/// Runs whose terms are computed together.
+const LANES: usize = 8;
+
 /// Value and gradient at `[a, b, e, alpha, beta]`, added to `slope`.
 ///
 /// The terms are added as they are: in 64 bits that is the log-sum-exp to the last digits, and where
-/// one overflows the objective is infinite, which the search takes for too far.
+/// one would overflow it is held at e^700, from which the search turns back.
 fn add(samples: &[Sample], [a, b, e, alpha, beta]: [f64; 5], slope: &mut [f64; 5]) -> f64 {
-    let floor = libm::exp(e);
+    let floor = exp(e);
     let mut sum = 0.0;
-    for sample in samples {
-        let params = libm::exp(a - alpha * sample.ln_params);
-        let tokens = libm::exp(b - beta * sample.ln_tokens);
-        let loss = params + tokens + floor;
-        let (value, pull) = huber(libm::log(loss) - sample.ln_loss);
-        sum += sample.weight * value;
-        let pull = sample.weight * pull / loss;
-        slope[0] += pull * params;
-        slope[1] += pull * tokens;
-        slope[2] += pull * floor;
-        slope[3] -= pull * params * sample.ln_params;
-        slope[4] -= pull * tokens * sample.ln_tokens;
+    for part in samples.chunks(LANES) {
+        let (mut params, mut tokens, mut logs) = ([0.0; LANES], [0.0; LANES], [1.0; LANES]);
+        for (at, sample) in part.iter().enumerate() {
+            params[at] = a - alpha * sample.ln_params;
+            tokens[at] = b - beta * sample.ln_tokens;
+        }
+        // Over all lanes, whether used or not, so that the loops have a fixed length.
+        params.iter_mut().for_each(|value| *value = exp(*value));
+        tokens.iter_mut().for_each(|value| *value = exp(*value));
+        for at in 0..LANES {
+            logs[at] = ln(params[at] + tokens[at] + floor);
+        }
+        for (at, sample) in part.iter().enumerate() {
+            let (value, pull) = huber(logs[at] - sample.ln_loss);
+            sum += sample.weight * value;
+            let pull = sample.weight * pull / (params[at] + tokens[at] + floor);
+            slope[0] += pull * params[at];
+            slope[1] += pull * tokens[at];
+            slope[2] += pull * floor;
+            slope[3] -= pull * params[at] * sample.ln_params;
+            slope[4] -= pull * tokens[at] * sample.ln_tokens;
+        }
     }
     sum
 }
@@ -122,8 +137,8 @@ mod tests {
     }
 
     #[test]
-    fn an_overflow_is_infinite_and_not_nan() {
+    fn what_would_overflow_is_a_large_number() {
         let value = own(&samples())(&[900.0, 6.0, 0.5, 0.0, 0.3], &mut [0.0; 5]);
-        assert!(value.is_infinite());
+        assert!(value.is_finite() && value > 1_000.0, "{value}");
     }
 }

