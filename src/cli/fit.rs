@@ -147,8 +147,7 @@ impl Fit {
         };
         let per_token = self.loss_per == LossPer::Token;
         let columns = self.columns();
-        let mut runs =
-            Runs::read(&table, &columns, |row| mask[row], per_token).map_err(wrong)?;
+        let mut runs = Runs::read(&table, &columns, |row| mask[row], per_token).map_err(wrong)?;
         if let Some(file) = &self.check {
             return self.check(&read(file)?, &runs);
         }

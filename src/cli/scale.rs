@@ -31,8 +31,8 @@ pub(super) struct Scale {
 impl Scale {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let config = Config::load(&self.ladder)?;
-        let plan = plan(&config)
-            .map_err(|error| Usage(format!("{}: {error}", self.ladder.display())))?;
+        let plan =
+            plan(&config).map_err(|error| Usage(format!("{}: {error}", self.ladder.display())))?;
         if !self.dry_run {
             return Err(Usage(
                 "this tamis plans a ladder and does not train it yet; add --dry-run, train each \
@@ -62,7 +62,16 @@ fn text(config: &Config, plan: &Ladder) -> String {
         ladder.sequence_length
     );
     let header = [
-        "params", "all", "layers", "width", "heads", "tokens", "batch", "rate", "operations", "head",
+        "params",
+        "all",
+        "layers",
+        "width",
+        "heads",
+        "tokens",
+        "batch",
+        "rate",
+        "operations",
+        "head",
         "trainings",
     ];
     let rows: Vec<Vec<Value>> = plan

@@ -90,7 +90,8 @@ impl Axis {
         } else {
             let rough = (self.high - self.low) / 5.0;
             let power = libm::pow(10.0, libm::floor(libm::log10(rough)));
-            let digit = [1.0, 2.0, 5.0, 10.0].into_iter().find(|digit| digit * power >= rough * 0.999);
+            let digit =
+                [1.0, 2.0, 5.0, 10.0].into_iter().find(|digit| digit * power >= rough * 0.999);
             let step = digit.unwrap_or(10.0) * power;
             let mut index = libm::ceil(self.low / step - 1e-9);
             while index * step <= self.high + step * 1e-9 && ticks.len() < 40 {
@@ -333,10 +334,16 @@ mod tests {
         let y = Axis::linear("<loss>", 0.0, 4.0);
         let steps: Vec<f64> = x.steps(3).collect();
         assert!((steps[1] - 10.0).abs() < 1e-9);
-        let panel = Panel { title: "t".into(), left: 50.0, top: 30.0, width: 100.0, height: 80.0, x, y };
+        let panel =
+            Panel { title: "t".into(), left: 50.0, top: 30.0, width: 100.0, height: 80.0, x, y };
         let mut figure = Figure::new("a \"b\"", 200.0, 150.0);
         figure.panel(&panel);
-        figure.line(&panel, &[(1.0, 0.0), (10.0, f64::NAN), (100.0, 9.0), (1e5, 1.0)], "#000", "4 3");
+        figure.line(
+            &panel,
+            &[(1.0, 0.0), (10.0, f64::NAN), (100.0, 9.0), (1e5, 1.0)],
+            "#000",
+            "4 3",
+        );
         figure.dots(&panel, &[(10.0, 2.0), (0.1, 1.0)], "#000", 3.0);
         figure.band(&panel, &[(1.0, 1.0)], &[(1.0, 2.0)], "#000");
         let svg = figure.finish();

@@ -132,8 +132,7 @@ pub fn analyse(runs: &Runs, question: &Question) -> Result<Analysis, ScaleError>
 /// Leaves out runs whose loss is twice what the law of all runs says, and ten times as far off as
 /// half of them are.
 fn leave_out_diverged(runs: &mut Vec<Run>, fit: &Fit, excluded: &mut Vec<Excluded>) {
-    let error =
-        |run: &Run| libm::log(run.loss / fit.law.loss(run.params, run.tokens, run.unique));
+    let error = |run: &Run| libm::log(run.loss / fit.law.loss(run.params, run.tokens, run.unique));
     let sizes: Vec<f64> = runs.iter().map(|run| error(run).abs()).collect();
     let usual = median(&sizes).unwrap_or(0.0);
     runs.retain(|run| {
@@ -230,7 +229,11 @@ fn one(side: &Side<'_>, question: &Question) -> Recipe {
             })
             .collect();
         let rest = Reach::of(side.runs.iter().filter(|run| run.params < held.params));
-        if errors.is_empty() { None } else { Miss::measured(&errors, rest, Reach::of(side.runs.iter())) }
+        if errors.is_empty() {
+            None
+        } else {
+            Miss::measured(&errors, rest, Reach::of(side.runs.iter()))
+        }
     });
     let predict = |target: &Target| predict(side, *target, miss, power, question.bootstrap.seed);
     let step = side.draws.len().div_ceil(100).max(1);
@@ -276,7 +279,11 @@ fn predict(
     Prediction {
         target,
         params,
-        params_interval: if budget { Interval::of(&places.collect::<Vec<_>>(), 0.95) } else { None },
+        params_interval: if budget {
+            Interval::of(&places.collect::<Vec<_>>(), 0.95)
+        } else {
+            None
+        },
         tokens,
         loss: law.loss(params, tokens, side.pool),
         // Beyond the runs there is no interval where nothing is known of what is missed there.

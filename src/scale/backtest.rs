@@ -106,13 +106,18 @@ fn tell(title: &str, cases: &[Case]) {
     }
     line("largest size, all pairs".to_owned(), count(cases.iter().map(Case::ranked)));
     let decided = cases.iter().filter(|case| case.verdict.decision != Decision::Undecided);
-    line("largest size, the pairs that the rule decides".to_owned(), count(decided.map(Case::ranked)));
+    line(
+        "largest size, the pairs that the rule decides".to_owned(),
+        count(decided.map(Case::ranked)),
+    );
     let gaps = cases.iter().map(|case| Some((case.verdict.gap < 0.0) == (case.truth < 0.0)));
     line("fitted laws alone, all pairs".to_owned(), count(gaps));
-    let holds = |case: &Case| {
-        case.verdict.gap_interval.map(|of| (of.low..=of.high).contains(&case.truth))
-    };
-    line("95 % interval of the gap holds the measured one".to_owned(), count(cases.iter().map(holds)));
+    let holds =
+        |case: &Case| case.verdict.gap_interval.map(|of| (of.low..=of.high).contains(&case.truth));
+    line(
+        "95 % interval of the gap holds the measured one".to_owned(),
+        count(cases.iter().map(holds)),
+    );
     for case in cases.iter().filter(|case| case.call(0.975) == Some(false)) {
         eprintln!(
             "  wrong: {} {}/{} {:?} P {:.3} gap {:+.4} measured {:+.4}",
@@ -133,9 +138,9 @@ fn decisions_against_the_large_trainings() {
     let all = mlfoundations();
     let large = cases(&all, 5e8, 1e10);
     tell("fitted to 10.6M to 412M, targets 1.4B and 6.9B", &large);
-    let (six, one): (Vec<Case>, Vec<Case>) = large.into_iter().partition(|case| {
-        matches!(case.verdict.target, Target::At { params, .. } if params > 2e9)
-    });
+    let (six, one): (Vec<Case>, Vec<Case>) = large
+        .into_iter()
+        .partition(|case| matches!(case.verdict.target, Target::At { params, .. } if params > 2e9));
     tell("… 1.4B alone", &one);
     tell("… 6.9B alone", &six);
     let c4: Vec<&Case> = six.iter().filter(|case| case.evaluation.starts_with("c4_val")).collect();

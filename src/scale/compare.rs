@@ -173,10 +173,8 @@ pub(crate) fn compare(a: Side<'_>, b: Side<'_>, target: Target, seed: u64) -> Ve
     let probability = number(below) / number(gaps.len().max(1));
     let reach = Reach::of(a.runs.iter().chain(b.runs));
     let places = [target.place(fitted[0], a.pool), target.place(fitted[1], b.pool)];
-    let farthest = places
-        .into_iter()
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .unwrap_or(places[0]);
+    let farthest =
+        places.into_iter().max_by(|left, right| left.0.total_cmp(&right.0)).unwrap_or(places[0]);
     let beyond = places.iter().any(|place| reach.distance(place.0, place.1) > 0.0);
     let mut warnings = Vec::new();
     let mut decision = Decision::at(probability, DECIDED);
@@ -343,9 +341,8 @@ pub struct Ranked {
 /// first; empty where there is none.
 pub(crate) fn ranking(recipes: &[(String, Vec<Run>)]) -> Vec<Ranked> {
     let Some((_, first)) = recipes.first() else { return Vec::new() };
-    let everywhere = |at: &&Run| {
-        recipes.iter().all(|(_, runs)| runs.iter().any(|run| same_place(run, at)))
-    };
+    let everywhere =
+        |at: &&Run| recipes.iter().all(|(_, runs)| runs.iter().any(|run| same_place(run, at)));
     let common: Vec<&Run> = first.iter().filter(everywhere).collect();
     let (top, _) = top_sizes(common.iter().copied());
     let mut places: Vec<&Run> = Vec::new();

@@ -177,8 +177,10 @@ pub fn laws(text: &str) -> Result<Vec<Given>, ScaleError> {
     let mut laws = Vec::new();
     for OfEvaluation { evaluation, recipes } in file.evaluations {
         for OfRecipe { recipe, fit, runs } in recipes {
-            let parts: Vec<&str> =
-                [recipe.as_str(), evaluation.as_str()].into_iter().filter(|p| !p.is_empty()).collect();
+            let parts: Vec<&str> = [recipe.as_str(), evaluation.as_str()]
+                .into_iter()
+                .filter(|p| !p.is_empty())
+                .collect();
             let name = if parts.is_empty() { "own fit".to_owned() } else { parts.join(" on ") };
             let largest = runs.iter().map(|run| run.params).fold(0.0, f64::max);
             let largest = (largest > 0.0).then_some(largest);

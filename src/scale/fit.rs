@@ -309,7 +309,8 @@ fn with_repetition(law: Law, runs: &[Drawn<'_>], warm: bool) -> Law {
         let law = with(point);
         // A weak pull towards the paper's constants: without it what no run tells runs away.
         let pull = [15.387_756, 5.309_743].iter().zip(point);
-        let pull: f64 = pull.map(|(known, ln)| (ln - libm::log(*known)) * (ln - libm::log(*known))).sum();
+        let pull: f64 =
+            pull.map(|(known, ln)| (ln - libm::log(*known)) * (ln - libm::log(*known))).sum();
         let sum: f64 = repeated
             .iter()
             .map(|drawn| {

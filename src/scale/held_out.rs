@@ -105,11 +105,7 @@ pub(crate) struct Miss {
 
 impl Miss {
     /// `errors` of ln L, each with the training it is of; `rest` reaches to what was fitted to.
-    pub(crate) fn measured(
-        errors: &[(f64, &Run)],
-        rest: Reach,
-        reach: Reach,
-    ) -> Option<Self> {
+    pub(crate) fn measured(errors: &[(f64, &Run)], rest: Reach, reach: Reach) -> Option<Self> {
         let squares = errors.iter().map(|(error, run)| {
             let share = error / rest.distance(run.params, run.tokens);
             share * share

@@ -203,9 +203,8 @@ mod tests {
         let plenty = HOFFMANN.optimum(1e22, None);
         let scarce = HOFFMANN.optimum(1e22, Some(plenty.tokens / 20.0));
         assert!(scarce.loss > plenty.loss);
-        let at = |params: f64| {
-            HOFFMANN.loss(params, 1e22 / 6.0 / params, Some(plenty.tokens / 20.0))
-        };
+        let at =
+            |params: f64| HOFFMANN.loss(params, 1e22 / 6.0 / params, Some(plenty.tokens / 20.0));
         let grid = (-60..=60).map(|i| at(plenty.params * libm::exp(f64::from(i) / 15.0)));
         assert!(grid.fold(f64::INFINITY, f64::min) >= scarce.loss - 1e-9);
         assert_eq!(HOFFMANN.optimum(1e22, Some(1e15)), plenty);

@@ -15,6 +15,7 @@ pub mod compute;
 mod error;
 pub mod fit;
 mod held_out;
+pub mod ladder;
 pub mod law;
 mod lbfgs;
 mod math;

@@ -47,7 +47,19 @@ fn one(page: &mut String, evaluation: &Evaluation) {
     }
     table(
         page,
-        &["recipe", "runs", "E", "A", "B", "alpha", "beta", "N grows with C^", "mean error", "starts that agree", "held-out rung"],
+        &[
+            "recipe",
+            "runs",
+            "E",
+            "A",
+            "B",
+            "alpha",
+            "beta",
+            "N grows with C^",
+            "mean error",
+            "starts that agree",
+            "held-out rung",
+        ],
         evaluation.recipes.iter().map(law),
     );
     if evaluation.recipes.iter().any(|recipe| !recipe.predictions.is_empty()) {
@@ -60,7 +72,18 @@ fn one(page: &mut String, evaluation: &Evaluation) {
     if !evaluation.verdicts.is_empty() {
         table(
             page,
-            &["pair", "at", "verdict", "P(first is better)", "gap", "95 %", "detectable gap", "gap at the largest runs", "crossover", "remarks"],
+            &[
+                "pair",
+                "at",
+                "verdict",
+                "P(first is better)",
+                "gap",
+                "95 %",
+                "detectable gap",
+                "gap at the largest runs",
+                "crossover",
+                "remarks",
+            ],
             verdicts(evaluation),
         );
     }

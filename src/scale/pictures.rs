@@ -184,7 +184,8 @@ fn surface(recipe: &Recipe) -> Figure {
     let (x, y) = (Axis::over("parameters", n, true), Axis::over("tokens", d, true));
     let panel = panel(&titled("Lines of equal loss", shown(recipe)), x, y);
     let ends: [Vec<f64>; 2] = [panel.x.steps(2).collect(), panel.y.steps(2).collect()];
-    let (most, least) = (law.loss(ends[0][0], ends[1][0], None), law.loss(ends[0][1], ends[1][1], None));
+    let (most, least) =
+        (law.loss(ends[0][0], ends[1][0], None), law.loss(ends[0][1], ends[1][1], None));
     let mut figure = figure(&panel.title, usize::from(LEVELS).div_ceil(3) + 1);
     figure.panel(&panel);
     for level in 0..LEVELS {
@@ -243,8 +244,7 @@ fn isoflop(recipe: &Recipe) -> Figure {
     let mut figure = figure(&panel.title, budgets.len());
     figure.panel(&panel);
     for (at, budget) in budgets.iter().enumerate() {
-        let points: Vec<(f64, f64)> =
-            of(budget.flops).map(|run| (run.params, run.loss)).collect();
+        let points: Vec<(f64, f64)> = of(budget.flops).map(|run| (run.params, run.loss)).collect();
         figure.dots(&panel, &points, colour(at), 2.5);
         let curve: Vec<(f64, f64)> = Axis::log("", budget.range[0], budget.range[1])
             .steps(POINTS)
@@ -290,10 +290,8 @@ fn gap(evaluation: &Evaluation, a: &Recipe, b: &Recipe) -> Figure {
     figure.line(&panel, &zero, "#555", "4 3");
     figure.band(&panel, &low, &high, colour(0));
     figure.line(&panel, &line, colour(0), "");
-    let verdict = evaluation
-        .verdicts
-        .iter()
-        .find(|verdict| verdict.a == a.recipe && verdict.b == b.recipe);
+    let verdict =
+        evaluation.verdicts.iter().find(|verdict| verdict.a == a.recipe && verdict.b == b.recipe);
     if let Some(flops) = verdict.and_then(|verdict| verdict.crossover.flops) {
         figure.dots(&panel, &[(flops, 0.0)], colour(1), 4.0);
         legend(&mut figure, 1, colour(1), &format!("crossover at {} operations", short(flops)));

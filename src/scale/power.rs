@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::fit::STOP;
 use super::lbfgs::minimise;
-use super::objective::{SCALE, Sample, own};
 use super::number;
+use super::objective::{SCALE, Sample, own};
 use super::runs::Run;
 
 /// The power law in the budget.

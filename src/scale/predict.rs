@@ -113,7 +113,9 @@ pub fn runs_digest<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
     let mut lines: Vec<String> = runs
         .map(|run| {
             let Run { recipe, evaluation, seed, params, tokens, unique, loss, .. } = run;
-            format!("{evaluation:?} {recipe:?} {seed:?} {params:?} {tokens:?} {unique:?} {loss:?}\n")
+            format!(
+                "{evaluation:?} {recipe:?} {seed:?} {params:?} {tokens:?} {unique:?} {loss:?}\n"
+            )
         })
         .collect();
     lines.sort_unstable();

@@ -164,10 +164,9 @@ impl Runs {
             if tokenizer.is_some() && per_token {
                 let key = (run.evaluation.clone(), run.recipe.clone());
                 tokenizers.entry(key).or_insert_with(|| text(tokenizer));
-                let of_evaluation =
-                    tokenizers.iter().find(|((evaluation, _), other)| {
-                        *evaluation == run.evaluation && **other != text(tokenizer)
-                    });
+                let of_evaluation = tokenizers.iter().find(|((evaluation, _), other)| {
+                    *evaluation == run.evaluation && **other != text(tokenizer)
+                });
                 if let Some(((_, other_recipe), other)) = of_evaluation {
                     return Err(ScaleError::Incomparable(format!(
                         "line {}: recipe `{}` has the tokenizer `{}` and `{other_recipe}` has \
@@ -315,10 +314,9 @@ mod tests {
 
     #[test]
     fn the_highest_losses_go_by_recipe() {
-        let mut runs = read(
-            "params,tokens,loss,recipe\n1,1,9,a\n2,1,8,a\n3,1,7,a\n1,1,3,b\n2,1,2,b\n",
-        )
-        .unwrap();
+        let mut runs =
+            read("params,tokens,loss,recipe\n1,1,9,a\n2,1,8,a\n3,1,7,a\n1,1,3,b\n2,1,2,b\n")
+                .unwrap();
         runs.drop_highest(1);
         let left: Vec<usize> = runs.runs.iter().map(|run| run.line).collect();
         assert_eq!(left, [3, 4, 6]);

@@ -5,11 +5,11 @@ use super::bootstrap::{self, Intervals, Method, Settings, draw};
 use super::compare::{Decision, Target};
 use super::fit::{Fit, Starts, fit};
 use super::law::{Law, Repetition};
+use super::predict;
 use super::random::Draws;
 use super::runs::{Columns, Run, Runs};
 use super::statistics::Interval;
 use super::table::Table;
-use super::predict;
 
 /// A table of published runs.
 fn published(name: &str, columns: &Columns, wanted: impl Fn(&Run) -> bool) -> Runs {
@@ -206,12 +206,8 @@ fn equal_recipes_are_told_apart_in_less_than_one_of_ten_trials() {
 fn a_better_recipe_wins_and_a_crossing_is_found_where_it_is() {
     let better = Law { e: 1.85, ..TRUTH };
     let target = [Target::Flops(1e20)];
-    let analysis = pair(
-        ladder(&better, "a", 2, 0.002, 1),
-        ladder(&TRUTH, "b", 2, 0.002, 1),
-        &target,
-        100,
-    );
+    let analysis =
+        pair(ladder(&better, "a", 2, 0.002, 1), ladder(&TRUTH, "b", 2, 0.002, 1), &target, 100);
     let verdict = &analysis.evaluations[0].verdicts[0];
     assert_eq!(verdict.decision, Decision::Win, "{verdict:?}");
     assert!(verdict.gap < 0.0 && verdict.gap_at_largest.unwrap() < 0.0);
@@ -240,10 +236,8 @@ fn a_better_recipe_wins_and_a_crossing_is_found_where_it_is() {
 
 #[test]
 fn the_worth_of_repetition_is_found() {
-    let truth = Law {
-        repetition: Repetition { tokens: 8.0, params: 5.309_743, fitted: true },
-        ..TRUTH
-    };
+    let truth =
+        Law { repetition: Repetition { tokens: 8.0, params: 5.309_743, fitted: true }, ..TRUTH };
     let mut runs = ladder(&truth, "", 1, 0.001, 3);
     let fresh = runs.clone();
     for run in &fresh {
@@ -308,18 +302,18 @@ fn runs_that_differ_in_nothing_or_diverged_are_told() {
 
 #[test]
 fn predictions_are_kept_and_settled() {
-    let all = [
-        ladder(&TRUTH, "a", 1, 0.002, 8),
-        ladder(&Law { e: 1.8, ..TRUTH }, "b", 1, 0.002, 8),
-    ]
-    .concat();
+    let all =
+        [ladder(&TRUTH, "a", 1, 0.002, 8), ladder(&Law { e: 1.8, ..TRUTH }, "b", 1, 0.002, 8)]
+            .concat();
     let later = Runs { runs: all.clone(), excluded: Vec::new() };
     let small = |run: &Run| run.params < 2e8;
     let now = Runs { runs: all.into_iter().filter(small).collect(), excluded: Vec::new() };
     let largest = Target::At { params: 3.2e8, tokens: 6.4e9 };
     let analysis = analyse(&now, &question(vec![largest], 60)).unwrap();
     let text = predict::write(&analysis, &now, "2026-11-29").unwrap();
-    assert!(predict::write(&analysis, &now, "29.11.2026").unwrap_err().to_string().contains("date"));
+    assert!(
+        predict::write(&analysis, &now, "29.11.2026").unwrap_err().to_string().contains("date")
+    );
     let file = predict::read(&text).unwrap();
     let changed = text.replace("2026-11-29", "2026-11-28");
     assert!(predict::read(&changed).unwrap_err().to_string().contains("was changed"));

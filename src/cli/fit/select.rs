@@ -12,13 +12,9 @@ use crate::scale::table::Table;
 pub(super) fn select(table: &Table, condition: &str) -> Result<Vec<bool>, Usage> {
     let names: Vec<&str> = table.header.iter().map(String::as_str).collect();
     let wrong = |problem: &dyn std::fmt::Display| {
-        Usage(format!(
-            "--where \"{condition}\": {problem} (columns: {})",
-            names.join(", ")
-        ))
+        Usage(format!("--where \"{condition}\": {problem} (columns: {})", names.join(", ")))
     };
-    let quoted =
-        rewrite_sql(condition, &names, |_, _| Ok(None)).map_err(|error| wrong(&error))?;
+    let quoted = rewrite_sql(condition, &names, |_, _| Ok(None)).map_err(|error| wrong(&error))?;
     // polars asserts where it should refuse some odd conditions.
     let result = caught(|| -> Result<Vec<bool>, PolarsError> {
         let expression = polars::sql::sql_expr(&quoted)?.alias("value");

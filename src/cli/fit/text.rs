@@ -39,7 +39,19 @@ pub(super) fn analysis(analysis: &Analysis) -> String {
 fn one(text: &mut String, evaluation: &Evaluation) {
     table(
         text,
-        &["recipe", "runs", "E", "A", "B", "alpha", "beta", "a", "error", "objective", "starts agree"],
+        &[
+            "recipe",
+            "runs",
+            "E",
+            "A",
+            "B",
+            "alpha",
+            "beta",
+            "a",
+            "error",
+            "objective",
+            "starts agree",
+        ],
         evaluation.recipes.iter().map(law),
     );
     if evaluation.draws > 0 {
@@ -67,7 +79,17 @@ fn one(text: &mut String, evaluation: &Evaluation) {
     if !evaluation.verdicts.is_empty() {
         table(
             text,
-            &["verdict", "P", "at", "gap", "95 %", "detectable", "at largest runs", "crossover", "95 %"],
+            &[
+                "verdict",
+                "P",
+                "at",
+                "gap",
+                "95 %",
+                "detectable",
+                "at largest runs",
+                "crossover",
+                "95 %",
+            ],
             verdicts(evaluation),
         );
         let mut told: Vec<&String> = Vec::new();
@@ -234,10 +256,13 @@ fn verdicts(evaluation: &Evaluation) -> impl Iterator<Item = Vec<Value>> + '_ {
             json!(range(verdict.gap_interval, 4)),
             json!(format!("{:.4}", verdict.detectable)),
             json!(verdict.gap_at_largest.map_or_else(String::new, |gap| format!("{gap:+.4}"))),
-            json!(crossover.flops.map_or_else(|| "none".to_owned(), |flops| format!(
+            json!(crossover.flops.map_or_else(
+                || "none".to_owned(),
+                |flops| format!(
                 "{flops:.2e}{}",
                 crossover.then_leads.as_ref().map_or(String::new(), |name| format!(", then {name}"))
-            ))),
+            )
+            )),
             json!(crossover.interval.filter(|_| crossover.flops.is_some()).map_or_else(
                 String::new,
                 |Interval { low, high }| format!(
@@ -258,7 +283,17 @@ pub(super) fn comparison(comparison: &Comparison) -> String {
     }
     table(
         &mut text,
-        &["evaluation", "recipe", "params", "tokens", "predicted", "95 %", "measured", "error", "inside"],
+        &[
+            "evaluation",
+            "recipe",
+            "params",
+            "tokens",
+            "predicted",
+            "95 %",
+            "measured",
+            "error",
+            "inside",
+        ],
         comparison.outcomes.iter().map(|outcome| {
             let expected = &outcome.expected;
             let yes = |inside: bool| if inside { "yes" } else { "no" };
@@ -269,10 +304,11 @@ pub(super) fn comparison(comparison: &Comparison) -> String {
                 json!(short(expected.tokens)),
                 json!(format!("{:.4}", expected.loss)),
                 json!(range(expected.interval, 4)),
-                json!(outcome.measured.map_or_else(
-                    || "not trained yet".to_owned(),
-                    |loss| format!("{loss:.4}")
-                )),
+                json!(
+                    outcome
+                        .measured
+                        .map_or_else(|| "not trained yet".to_owned(), |loss| format!("{loss:.4}"))
+                ),
                 json!(outcome.error.map_or_else(String::new, |e| format!("{:+.2} %", 100.0 * e))),
                 json!(outcome.inside.map_or("", yes)),
             ]
