@@ -154,11 +154,11 @@ fn known_laws_lie_within_their_intervals() {
 
 #[test]
 #[ignore = "minutes in a debug build: cargo nextest run --run-ignored only -E 'test(/scale/)'"]
+#[expect(clippy::print_stderr, reason = "its shares stand in SCALING.md")]
 fn known_laws_lie_within_their_intervals_as_often_as_they_should() {
-    for method in [Method::Errors, Method::Runs] {
-        let shares = coverage(200, 400, method);
-        assert!(shares.iter().all(|share| (0.85..=0.95).contains(share)), "{method:?} {shares:?}");
-    }
+    let shares = coverage(200, 200, Method::Errors);
+    eprintln!("alpha, beta, E, loss at eight times the largest size: {shares:?}");
+    assert!(shares.iter().all(|share| (0.85..=0.95).contains(share)), "{shares:?}");
 }
 
 fn question(targets: Vec<Target>, draws: usize) -> Question {
@@ -195,9 +195,11 @@ fn equal_recipes_are_not_told_apart() {
 
 #[test]
 #[ignore = "minutes in a debug build: cargo nextest run --run-ignored only -E 'test(/scale/)'"]
+#[expect(clippy::print_stderr, reason = "its shares stand in SCALING.md")]
 fn equal_recipes_are_told_apart_in_less_than_one_of_ten_trials() {
     for seeds in [1, 3] {
         let share = false_decisions(200, 400, seeds);
+        eprintln!("{seeds} seeds: {share} of equal pairs are decided");
         assert!(share <= 0.1, "{seeds} seeds: {share}");
     }
 }
