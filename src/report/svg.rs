@@ -278,15 +278,16 @@ fn path<'a>(panel: &Panel, points: impl Iterator<Item = &'a (f64, f64)>) -> Stri
     path
 }
 
-/// A number as it stands at an axis: `0.25`, `3.5`, `1e9`.
+/// A number as it stands at an axis: `0.25`, `3.5`, `1e9`, `5.76e23`.
 #[must_use]
 pub fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
     if !(1e-3..1e5).contains(&value.abs()) {
-        let text = format!("{value:.1e}");
-        return text.replace(".0e", "e");
+        let text = format!("{value:.2e}");
+        let Some((digits, power)) = text.split_once('e') else { return text };
+        return format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.'));
     }
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -13,11 +13,11 @@ const STARTS: Starts = Starts::Some(100);
 /// How the runs of the largest size come out against a law fitted to all others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeldOut {
-    /// The size that was left out.
+    /// The size that was left out; of several, the smallest.
     pub params: f64,
     /// That size over the largest that was fitted to.
     pub ratio: f64,
-    /// Runs of that size.
+    /// Runs that were left out.
     pub runs: usize,
     /// Mean of predicted / measured − 1.
     pub error: f64,
@@ -34,13 +34,26 @@ pub(crate) fn top_sizes<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> (f64
     (top, below)
 }
 
-/// Holds out the largest size that any recipe has, of all recipes; none where too little is left.
+/// Sizes within this factor of the largest are one rung with it: an error over a shorter distance
+/// would be noise.
+const RUNG: f64 = 1.5;
+
+/// The smallest size of the largest rung, and the largest one below it.
+fn rung<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> (f64, f64) {
+    let (top, _) = top_sizes(runs.clone());
+    let near = runs.clone().map(|run| run.params).filter(|params| *params >= top / RUNG);
+    let cut = near.fold(top, f64::min);
+    let below = runs.map(|run| run.params).filter(|params| *params < cut).fold(0.0, f64::max);
+    (cut, below)
+}
+
+/// Holds out the largest rung that any recipe has, of all recipes; none where too little is left.
 pub(crate) fn held_out(recipes: &[(String, Vec<Run>)]) -> Option<Vec<HeldOut>> {
-    let (top, below) = top_sizes(recipes.iter().flat_map(|(_, runs)| runs));
+    let (cut, below) = rung(recipes.iter().flat_map(|(_, runs)| runs));
     let parted: Vec<(String, Vec<Run>, Vec<Run>)> = recipes
         .iter()
         .map(|(recipe, runs)| {
-            let (out, rest) = runs.iter().cloned().partition(|run: &Run| run.params >= top);
+            let (out, rest) = runs.iter().cloned().partition(|run: &Run| run.params >= cut);
             (recipe.clone(), out, rest)
         })
         .collect();
@@ -59,8 +72,8 @@ pub(crate) fn held_out(recipes: &[(String, Vec<Run>)]) -> Option<Vec<HeldOut>> {
                 .map(|run| fit.law.loss(run.params, run.tokens, run.unique) / run.loss - 1.0)
                 .collect();
             HeldOut {
-                params: top,
-                ratio: top / below,
+                params: cut,
+                ratio: cut / below,
                 runs: out.len(),
                 error: errors.iter().sum::<f64>() / number(errors.len().max(1)),
                 worst: errors.iter().fold(0.0, |worst: f64, error| worst.max(error.abs())),

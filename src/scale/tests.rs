@@ -274,8 +274,8 @@ fn few_runs_share_exponents_and_too_few_are_refused() {
         let kept = runs.into_iter().enumerate().filter(|(at, _)| at % keep == 1);
         kept.map(|(_, run)| run).take(7).collect()
     };
-    let recipes = |keep| vec![("a".to_owned(), thin("a", 4)), ("b".to_owned(), thin("b", keep))];
-    let fits = fit(&recipes(4), Starts::Some(40)).unwrap();
+    let recipes = |keep| vec![("a".to_owned(), thin("a", 3)), ("b".to_owned(), thin("b", keep))];
+    let fits = fit(&recipes(3), Starts::Some(40)).unwrap();
     assert!(fits.iter().all(|fit| fit.shared_exponents));
     assert_eq!(fits[0].law.alpha.to_bits(), fits[1].law.alpha.to_bits());
     let error = fit(&recipes(29), Starts::Some(10)).unwrap_err().to_string();
