@@ -6,7 +6,7 @@
 //! [`exchange`] lets documents of all tasks meet, [`tokens`] makes shards, [`ledger`] keeps what
 //! became of every record. [`exec`] runs tasks and commits them, [`cluster`] says where they run,
 //! [`store`] is the only door to storage, [`cli`] the commands. `train` (feature) trains on the
-//! shards.
+//! shards; [`scale`] fits laws to trainings and says which recipe wins; [`report`] draws.
 
 pub mod cli;
 pub mod cluster;
@@ -21,6 +21,8 @@ pub mod model;
 pub mod ops;
 pub mod plan;
 pub mod read;
+pub mod report;
+pub mod scale;
 pub mod store;
 pub mod text;
 pub mod tokens;

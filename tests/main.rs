@@ -26,6 +26,7 @@ mod objects;
 mod outcomes;
 mod plans;
 mod pushdown;
+mod scale;
 mod shard_formats;
 mod shards;
 mod support;

@@ -7,14 +7,17 @@ mod explain;
 #[cfg(feature = "train")]
 mod explain_batch;
 mod export;
+mod fit;
 mod fit_classifier;
 mod fit_tokenizer;
 mod funnel;
 mod inspect;
 mod join;
 mod ops;
+mod plan_compute;
 mod query;
 mod run;
+mod scale;
 mod schema;
 mod shards;
 mod show;
@@ -75,6 +78,12 @@ enum Command {
     DedupQuality(dedup_quality::DedupQuality),
     /// Write kept documents with columns of the ledger as one Parquet file.
     Export(export::Export),
+    /// Fit scaling laws to trainings, predict a target, and say which recipe wins there.
+    Fit(Box<fit::Fit>),
+    /// Tell what a budget of compute is best spent on: parameters, tokens, batch, learning rate.
+    PlanCompute(plan_compute::PlanCompute),
+    /// Compare recipes on a ladder of model sizes: the trainings and their cost.
+    Scale(scale::Scale),
     /// Fit a text classifier to labelled texts: model, calibration, thresholds, card.
     FitClassifier(fit_classifier::FitClassifier),
     /// Fit a byte-level BPE tokenizer to the documents of a run, or to files.
@@ -212,6 +221,9 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.run(),
         Command::DedupQuality(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::Fit(command) => command.run(),
+        Command::PlanCompute(command) => command.run(),
+        Command::Scale(command) => command.run(),
         Command::FitClassifier(command) => command.run(),
         Command::FitTokenizer(command) => command.run(),
         Command::Train(command) => command.run(),

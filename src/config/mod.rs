@@ -14,6 +14,7 @@ pub mod outcome;
 mod overrides;
 mod parse;
 mod preset;
+pub mod scale;
 pub mod schema;
 pub mod source;
 pub mod stage;

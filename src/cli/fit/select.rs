@@ -1,0 +1,62 @@
+//! `--where`: rows of a table for which a SQL condition holds.
+
+use polars::error::PolarsError;
+use polars::prelude::{Column, DataFrame, DataType, IntoLazy, NamedFrom, Series};
+
+use super::Usage;
+use crate::ops::rewrite_sql;
+use crate::read::caught;
+use crate::scale::table::Table;
+
+/// Whether `condition` holds, for each row; a null is no.
+pub(super) fn select(table: &Table, condition: &str) -> Result<Vec<bool>, Usage> {
+    let names: Vec<&str> = table.header.iter().map(String::as_str).collect();
+    let wrong = |problem: &dyn std::fmt::Display| {
+        Usage(format!("--where \"{condition}\": {problem} (columns: {})", names.join(", ")))
+    };
+    let quoted = rewrite_sql(condition, &names, |_, _| Ok(None)).map_err(|error| wrong(&error))?;
+    // polars asserts where it should refuse some odd conditions.
+    let result = caught(|| -> Result<Vec<bool>, PolarsError> {
+        let expression = polars::sql::sql_expr(&quoted)?.alias("value");
+        let columns = (0..names.len()).map(|index| column(table, index)).collect();
+        let frame = DataFrame::new(table.rows.len(), columns)?;
+        let result = frame.lazy().select([expression]).collect()?;
+        let values = result.column("value")?;
+        if values.dtype() != &DataType::Boolean {
+            let message = format!("it gives {}, not true or false", values.dtype());
+            return Err(PolarsError::ComputeError(message.into()));
+        }
+        let mask: Vec<bool> = values
+            .as_materialized_series()
+            .bool()?
+            .iter()
+            .map(|value| value.unwrap_or(false))
+            .collect();
+        // A condition without columns is one value for all.
+        let one = mask.len() == 1 && table.rows.len() != 1;
+        Ok(if one { vec![mask[0]; table.rows.len()] } else { mask })
+    });
+    let mask = result.ok_or_else(|| wrong(&"polars breaks off over it"))?;
+    let mask = mask.map_err(|error| wrong(&error))?;
+    if mask.len() != table.rows.len() {
+        return Err(wrong(&"it does not give a value for each row"));
+    }
+    Ok(mask)
+}
+
+/// A column: of numbers where every field is one or empty, else of texts.
+fn column(table: &Table, index: usize) -> Column {
+    let fields = || table.rows.iter().map(|row| row.fields[index].trim());
+    let name = table.header[index].as_str().into();
+    let numbers: Option<Vec<Option<f64>>> = fields()
+        .map(|field| if field.is_empty() { Some(None) } else { field.parse().ok().map(Some) })
+        .collect();
+    match numbers {
+        Some(numbers) => Series::new(name, numbers).into(),
+        None => {
+            let texts: Vec<Option<&str>> =
+                fields().map(|field| (!field.is_empty()).then_some(field)).collect();
+            Series::new(name, texts).into()
+        }
+    }
+}

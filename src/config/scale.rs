@@ -1,0 +1,368 @@
+//! The file of `tamis scale`: recipes, and the ladder of model sizes they are compared on.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::nearest;
+use super::parse::{list, read, single, spans};
+use super::stage::Located;
+use super::{ConfigError, ConfigErrors, SourceText};
+use crate::model::read_asset;
+
+/// A comparison as the user wants it.
+#[derive(Debug)]
+pub struct Scale {
+    /// The keys at the top.
+    pub head: Head,
+    /// `[[recipe]]`, in the order of the file.
+    pub recipes: Vec<Located<RecipeConfig>>,
+    /// `[ladder]`.
+    pub ladder: LadderConfig,
+    /// `[target]`.
+    pub target: TargetConfig,
+    /// `[evaluation]`.
+    pub evaluation: EvaluationConfig,
+}
+
+/// The keys at the top of the file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// Name of the comparison and of its folder.
+    pub name: String,
+    /// Seed of initial weights, of the order of the data, and of the bootstrap.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// `[[recipe]]`: a pipeline that is compared with others.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeConfig {
+    /// What it is called in tables.
+    pub name: String,
+    /// Its pipeline file, relative to this file.
+    pub pipeline: PathBuf,
+}
+
+/// `[ladder]`: the trainings of each recipe.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LadderConfig {
+    /// Sizes of the models, in parameters without embeddings; four or more, so that the largest can be
+    /// held out.
+    pub params: Vec<f64>,
+    /// Tokens by parameter. One training gives a point for each: it decays there and goes on.
+    #[serde(default = "ratios")]
+    pub tokens_per_param: Vec<f64>,
+    /// What the size's usual learning rate is multiplied by. With several, each recipe gets its own
+    /// best one, found with the first seed: a rate that suits one recipe can turn an order around
+    /// (<https://arxiv.org/abs/2512.24503>).
+    #[serde(default = "one")]
+    pub learning_rates: Vec<f64>,
+    /// Trainings of each configuration that differ in their seed alone.
+    #[serde(default = "three")]
+    pub seeds: u32,
+    /// Tokens of the vocabulary that all recipes share. The output matrix of a small model outweighs
+    /// its body with a vocabulary of usual size.
+    #[serde(default = "vocabulary")]
+    pub vocabulary: u32,
+    /// Tokens of a sequence.
+    #[serde(default = "sequence")]
+    pub sequence_length: u32,
+}
+
+/// `[target]`: what the recipes are compared at.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetConfig {
+    /// Operations of the training that the comparison is for.
+    pub flops: f64,
+    /// Different tokens that there are for it: `"pool"` for what each recipe keeps of its input,
+    /// `"unlimited"`, or a number. How much text there is decides whether filtering pays
+    /// (<https://arxiv.org/abs/2605.19407>).
+    #[serde(default)]
+    pub unique_tokens: UniqueTokens,
+}
+
+/// `unique_tokens`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum UniqueTokens {
+    /// So many, for every recipe.
+    Count(f64),
+    /// By name.
+    Named(Pool),
+}
+
+/// `unique_tokens` by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Pool {
+    /// What each recipe keeps.
+    Pool,
+    /// More than the target reads.
+    Unlimited,
+}
+
+impl Default for UniqueTokens {
+    fn default() -> Self {
+        Self::Named(Pool::Pool)
+    }
+}
+
+/// `[evaluation]`: what the losses are measured on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// Files of documents, or globs of them, relative to this file: domains that are in none of the
+    /// sources. Each file is an evaluation.
+    pub sets: Vec<String>,
+}
+
+fn ratios() -> Vec<f64> {
+    vec![5.0, 10.0, 20.0]
+}
+
+fn one() -> Vec<f64> {
+    vec![1.0]
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn vocabulary() -> u32 {
+    2_048
+}
+
+fn sequence() -> u32 {
+    256
+}
+
+const TABLES: &[&str] = &["recipe", "ladder", "target", "evaluation"];
+
+impl Scale {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// Every mistake in the file at once, each at its place.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let unreadable = |message: String| {
+            let help = "give the path of a file for scale, as SCALING.md has";
+            ConfigErrors::new(path, "", vec![ConfigError::new(message, 0..0).help(help)])
+        };
+        let bytes = read_asset(path).map_err(|error| unreadable(error.to_string()))?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|error| unreadable(format!("the file is not UTF-8: {error}")))?;
+        Self::parse(path, text)
+    }
+
+    /// Reads and checks a text; `path` is what messages show.
+    ///
+    /// # Errors
+    /// As [`Scale::load`].
+    pub fn parse(path: &Path, file: &str) -> Result<Self, ConfigErrors> {
+        let text =
+            SourceText { path: path.to_owned(), text: file.to_owned(), file_length: file.len() };
+        let (root, syntax) = DeTable::parse_recoverable(file);
+        if !syntax.is_empty() {
+            let errors = syntax.iter().map(|error| ConfigError::from_toml(error, "", 0..0));
+            return Err(text.errors(errors.collect()));
+        }
+        let mut errors = Vec::new();
+        let mut tables = BTreeMap::new();
+        let mut head = DeTable::new();
+        for (key, value) in root.into_inner() {
+            match TABLES.iter().find(|table| **table == key.get_ref().as_ref()) {
+                Some(table) => {
+                    tables.insert(*table, value);
+                }
+                None if matches!(value.get_ref(), DeValue::Table(_)) => {
+                    let message = format!("unknown table `{}`", key.get_ref());
+                    let help = match nearest(key.get_ref(), TABLES) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("known: {}", TABLES.join(", ")),
+                    };
+                    errors.push(ConfigError::new(message, key.span()).help(help));
+                }
+                None => {
+                    head.insert(key, value);
+                }
+            }
+        }
+        let head_table = Spanned::new(0..0, head);
+        let head: Option<Head> = read(head_table, "", &mut errors);
+        for (table, help) in [
+            ("recipe", "add [[recipe]] with `name` and `pipeline`, twice or more"),
+            ("ladder", "add [ladder] with `params`, such as [3e4, 6e4, 1.2e5, 2.4e5]"),
+            ("target", "add [target] with `flops`"),
+            ("evaluation", "add [evaluation] with `sets`"),
+        ] {
+            if !tables.contains_key(table) {
+                let message = format!("there is no `{table}`");
+                errors.push(ConfigError::new(message, 0..0).help(help));
+            }
+        }
+        let recipes: Vec<Located<RecipeConfig>> =
+            list(tables.remove("recipe"), "recipe", &mut errors)
+                .into_iter()
+                .filter_map(|table| {
+                    let spans = spans(&table);
+                    let value = read(table, "[[recipe]]: ", &mut errors)?;
+                    Some(Located { value, spans })
+                })
+                .collect();
+        for (index, recipe) in recipes.iter().enumerate() {
+            let name = &recipe.value.name;
+            if recipes[..index].iter().any(|other| other.value.name == *name) {
+                let message = format!("two recipes are named `{name}`");
+                errors.push(ConfigError::new(message, recipe.spans.of("name")));
+            }
+        }
+        let ladder = single::<LadderConfig>(tables.remove("ladder"), "ladder", &mut errors);
+        let target = single::<TargetConfig>(tables.remove("target"), "target", &mut errors);
+        let evaluation =
+            single::<EvaluationConfig>(tables.remove("evaluation"), "evaluation", &mut errors);
+        if let Some(ladder) = &ladder {
+            check_ladder(ladder, &mut errors);
+        }
+        if let Some(Located { value, spans }) = &target {
+            let count = match value.unique_tokens {
+                UniqueTokens::Count(count) => count,
+                UniqueTokens::Named(_) => 1.0,
+            };
+            for (key, number) in [("flops", value.flops), ("unique_tokens", count)] {
+                if !(number.is_finite() && number > 0.0) {
+                    let message = format!("{key} = {number} is no positive number");
+                    errors.push(ConfigError::new(message, spans.of(key)));
+                }
+            }
+        }
+        match (head, ladder, target, evaluation) {
+            (Some(head), Some(ladder), Some(target), Some(evaluation)) if errors.is_empty() => {
+                Ok(Self {
+                    head,
+                    recipes,
+                    ladder: ladder.value,
+                    target: target.value,
+                    evaluation: evaluation.value,
+                })
+            }
+            _ => Err(text.errors(errors)),
+        }
+    }
+}
+
+fn check_ladder(ladder: &Located<LadderConfig>, errors: &mut Vec<ConfigError>) {
+    let Located { value, spans } = ladder;
+    let mut wrong = |key: &str, message: String, help: &str| {
+        errors.push(ConfigError::new(message, spans.of(key)).help(help));
+    };
+    let lists = [
+        ("params", &value.params, 1e3, 1e11),
+        ("tokens_per_param", &value.tokens_per_param, 0.1, 1e5),
+        ("learning_rates", &value.learning_rates, 1e-3, 1e3),
+    ];
+    for (key, list, least, most) in lists {
+        let rising = list.windows(2).all(|pair| pair[0] < pair[1]);
+        if list.is_empty() || !rising || !list.iter().all(|x| (least..=most).contains(x)) {
+            wrong(
+                key,
+                format!("`{key}` is no rising list of numbers from {least} to {most}"),
+                "write each value once, the smallest first",
+            );
+        }
+    }
+    if value.params.len() < 4 {
+        wrong(
+            "params",
+            format!("{} sizes are too few", value.params.len()),
+            "give four or more: a law needs three, and the largest is held out",
+        );
+    }
+    if value.tokens_per_param.windows(2).any(|pair| pair[1] < 1.25 * pair[0]) {
+        wrong(
+            "tokens_per_param",
+            "two values lie closer than 5 to 4".to_owned(),
+            "the decay takes the last fifth of each, so leave room",
+        );
+    }
+    if !(1..=100).contains(&value.seeds) {
+        wrong("seeds", format!("seeds = {}", value.seeds), "give 1 to 100; 3 is usual");
+    }
+    if !(256..=1 << 20).contains(&value.vocabulary) {
+        wrong("vocabulary", format!("vocabulary = {}", value.vocabulary), "give 256 to 1048576");
+    }
+    if !(8..=1 << 16).contains(&value.sequence_length) {
+        let message = format!("sequence_length = {}", value.sequence_length);
+        wrong("sequence_length", message, "give 8 to 65536");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+name = "does-cleaning-pay"
+[[recipe]]
+name = "all"
+pipeline = "raw-web.toml"
+[[recipe]]
+name = "curated"
+pipeline = "curated-web.toml"
+[ladder]
+params = [3e4, 6e4, 1.2e5, 2.4e5]
+learning_rates = [0.33, 1, 3]
+[target]
+flops = 1e17
+[evaluation]
+sets = ["held-out/*.jsonl"]
+"#;
+
+    fn refused(file: &str) -> String {
+        match Scale::parse(Path::new("l.toml"), file) {
+            Ok(_) => panic!("this should be refused: {file}"),
+            Err(errors) => errors.render(false, 100),
+        }
+    }
+
+    #[test]
+    fn the_issues_file_is_read_with_its_defaults() {
+        let scale = Scale::parse(Path::new("l.toml"), FILE).unwrap();
+        assert_eq!(scale.recipes.len(), 2);
+        assert_eq!(scale.ladder.tokens_per_param, [5.0, 10.0, 20.0]);
+        assert_eq!((scale.ladder.seeds, scale.ladder.vocabulary), (3, 2_048));
+        assert_eq!(scale.target.unique_tokens, UniqueTokens::Named(Pool::Pool));
+        let file = FILE.replace("flops = 1e17", "flops = 1e17\nunique_tokens = 5e8");
+        let scale = Scale::parse(Path::new("l.toml"), &file).unwrap();
+        assert_eq!(scale.target.unique_tokens, UniqueTokens::Count(5e8));
+    }
+
+    #[test]
+    fn mistakes_are_told_all_at_once_with_the_next_step() {
+        let file = FILE
+            .replace("[3e4, 6e4, 1.2e5, 2.4e5]", "[6e4, 3e4]")
+            .replace("name = \"curated\"", "name = \"all\"")
+            .replace("1e17", "-1")
+            .replace("learning_rates", "learning_rate");
+        let said = refused(&file);
+        for part in [
+            "no rising list of numbers",
+            "2 sizes are too few",
+            "two recipes are named `all`",
+            "flops = -1 is no positive number",
+            "learning_rates",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        let said = refused("name = \"x\"\n[lader]\n");
+        assert!(said.contains("did you mean `ladder`?") && said.contains("there is no `recipe`"));
+    }
+}
