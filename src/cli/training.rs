@@ -190,7 +190,8 @@ impl Shown {
             } => {
                 let together = match processes {
                     1 => String::new(),
-                    processes => format!(" and {} more processes", processes - 1),
+                    2 => " with 1 more process".to_owned(),
+                    processes => format!(" with {} more processes", processes - 1),
                 };
                 let from = resumed_from
                     .map_or(String::new(), |step| format!(", going on from step {step}"));

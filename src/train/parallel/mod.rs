@@ -53,7 +53,7 @@ mod rendezvous;
 mod split;
 mod star;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod workers;
 mod world;
 

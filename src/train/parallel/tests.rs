@@ -10,7 +10,7 @@ use super::*;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Seats of `size` processes on this machine.
-fn seats(size: u32, limit: Duration) -> Vec<Seat> {
+pub(crate) fn seats(size: u32, limit: Duration) -> Vec<Seat> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut listener = Some(listener);
