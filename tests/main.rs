@@ -24,6 +24,8 @@ mod messages;
 mod mixture;
 mod objects;
 mod outcomes;
+#[cfg(feature = "train")]
+mod parallel;
 mod plans;
 mod pushdown;
 mod scale;

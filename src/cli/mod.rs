@@ -169,8 +169,12 @@ impl Exit {
                 return Self::Usage;
             }
             #[cfg(feature = "train")]
-            if cause.is::<crate::train::TrainError>() {
-                return Self::Data;
+            if let Some(error) = cause.downcast_ref::<crate::train::TrainError>() {
+                return if error.retryable() { Self::Temporary } else { Self::Data };
+            }
+            #[cfg(feature = "train")]
+            if let Some(error) = cause.downcast_ref::<crate::train::ParallelError>() {
+                return if error.retryable() { Self::Temporary } else { Self::Usage };
             }
         }
         Self::Bug

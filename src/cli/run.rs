@@ -118,9 +118,13 @@ impl Run {
         if self.until == Until::Train
             && let Some(train) = &pipeline.train
         {
-            let threads = engine.resources.threads;
-            let (store, plan) = (&engine.store, &engine.plan);
-            super::training::train(train, store, plan, threads, &assets, self.fresh, self.format)?;
+            let how = super::training::How {
+                seat: crate::train::parallel::Seat::alone(),
+                threads: engine.resources.threads,
+                fresh: self.fresh,
+                format: self.format,
+            };
+            super::training::train(how, train, &engine.store, &engine.plan, &assets)?;
         }
         Ok(())
     }

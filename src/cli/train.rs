@@ -1,5 +1,7 @@
 //! `tamis train`.
 
+#[cfg(feature = "train")]
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +45,20 @@ pub(super) struct Train {
     /// Tokens of a sequence, for --list-presets.
     #[arg(long, value_name = "N", default_value_t = 1_024)]
     sequence_length: usize,
-    /// Threads of libtorch [default: one a core].
+    /// Processes that train together on this machine: one for each CUDA device, or several on its
+    /// processors. Without it, torchrun's variables (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR,
+    /// MASTER_PORT) or those of `srun` count. A training may go on with another number.
+    #[arg(long, value_name = "N")]
+    nproc: Option<u32>,
+    /// Seconds that a process waits for another one that is there but does not answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1_800)]
+    timeout: u64,
+    /// Sum gradients in an order of their own, so that any number of processes comes to the same
+    /// bytes: `train.ordered_sums`, which makes it another training.
+    #[arg(long)]
+    ordered_sums: bool,
+    /// Threads of libtorch in each process [default: one a core, shared by the processes of a
+    /// machine; one with ordered sums].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
     /// Override a value of the pipeline file: `--set train.steps=100`.
@@ -56,17 +71,16 @@ pub(super) struct Train {
 
 impl Train {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let threads = match self.threads {
-            Some(0) => {
-                return Err(Usage("--threads 0 runs nothing; give 1 or more".to_owned()).into());
-            }
-            Some(threads) => threads,
-            None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        };
+        if self.threads == Some(0) {
+            return Err(Usage("--threads 0 runs nothing; give 1 or more".to_owned()).into());
+        }
         if self.list_presets {
             return print(&presets(self.sequence_length, self.vocab_size)?);
         }
-        let (config, store) = self.open()?;
+        let (mut config, store) = self.open()?;
+        if self.ordered_sums {
+            config.ordered_sums = Some(true);
+        }
         let plan = Plan::load(&store).context("the run directory has no plan; run it first")?;
         let Some(tokens) = &plan.tokens else {
             let message = "the run has no [tokens], so there is nothing to train on".to_owned();
@@ -77,18 +91,20 @@ impl Train {
             config.seed.get_or_insert(plan.seed);
             let layout = &tokens.layout;
             let settings = config.resolve(layout.sequence_length as usize, layout.vocab_size)?;
-            return print(&dry_run(&settings, threads));
+            return print(&dry_run(&settings, self.threads(self.nproc.unwrap_or(1))));
         }
         #[cfg(feature = "train")]
-        return super::training::train(
-            &config,
-            &store,
-            &plan,
-            threads,
-            &crate::model::Assets::default(),
-            self.fresh,
-            self.format,
-        );
+        {
+            let seat = self.seat()?;
+            let how = super::training::How {
+                threads: self.threads(seat.local_size()),
+                seat,
+                fresh: self.fresh,
+                format: self.format,
+            };
+            let assets = crate::model::Assets::default();
+            super::training::train(how, &config, &store, &plan, &assets)
+        }
         #[cfg(not(feature = "train"))]
         Err(Usage(
             "this build of tamis cannot train; build with `--features train` (see `make libtorch`) \
@@ -96,6 +112,29 @@ impl Train {
                 .to_owned(),
         )
         .into())
+    }
+
+    /// Threads of libtorch in a process that shares its processors with others.
+    fn threads(&self, processes: u32) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.unwrap_or_else(|| (cores() / processes.max(1) as usize).max(1))
+    }
+
+    /// The place of this process among those that train together, which `--nproc` starts.
+    #[cfg(feature = "train")]
+    fn seat(&self) -> anyhow::Result<crate::train::parallel::Seat> {
+        use crate::train::parallel::Seat;
+        let limit = std::time::Duration::from_secs(self.timeout.max(1));
+        let Some(processes) = self.nproc else { return Ok(Seat::from_environment(limit)?) };
+        if processes == 0 {
+            return Err(Usage("--nproc 0 trains nothing; give 1 or more".to_owned()).into());
+        }
+        if std::env::var_os("RANK").is_some() || std::env::var_os("WORLD_SIZE").is_some() {
+            let message = "--nproc starts the processes itself, but RANK or WORLD_SIZE says that \
+                           another launcher has done so; leave one of the two";
+            return Err(Usage(message.to_owned()).into());
+        }
+        Ok(Seat::start(processes, &without_nproc(std::env::args_os().skip(1)), limit)?)
     }
 
     /// The `[train]` table, and the run whose shards it is for.
@@ -121,6 +160,21 @@ impl Train {
         })?;
         Ok((tables.train.ok_or_else(missing)?, store))
     }
+}
+
+/// Arguments without `--nproc` and its value.
+#[cfg(feature = "train")]
+fn without_nproc(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        if argument == "--nproc" {
+            arguments.next();
+        } else if !argument.to_string_lossy().starts_with("--nproc=") {
+            kept.push(argument);
+        }
+    }
+    kept
 }
 
 /// What is read of a run's copy of its pipeline file.

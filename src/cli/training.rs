@@ -12,26 +12,39 @@ use crate::plan::Plan;
 use crate::store::Store;
 use crate::tokens::dataset::Dataset;
 use crate::tokens::shard::ShardEntry;
+use crate::train::parallel::Seat;
 use crate::train::{self, Blend, Event, Fingerprint, TokenSet, TrainReport};
 
-/// Trains as `[train]` says on the shards of a run that is complete; `fresh` forgets what was trained
-/// before.
+/// How a training is run, which changes nothing of it.
+pub(super) struct How {
+    /// The place of this process among those that train together.
+    pub(super) seat: Seat,
+    /// Threads of libtorch.
+    pub(super) threads: usize,
+    /// Whether what was trained before is forgotten.
+    pub(super) fresh: bool,
+    /// Form of the report.
+    pub(super) format: OutputFormat,
+}
+
+/// Trains as `[train]` says on the shards of a run that is complete.
 pub(super) fn train(
+    how: How,
     config: &TrainConfig,
     store: &Store,
     plan: &Plan,
-    threads: usize,
     assets: &Assets,
-    fresh: bool,
-    format: OutputFormat,
 ) -> anyhow::Result<()> {
     let Some(tokens) = &plan.tokens else { return Ok(()) };
+    let How { seat, threads, fresh, format } = how;
     let mut config = config.clone();
     config.seed.get_or_insert(plan.seed);
     let settings =
         config.resolve(tokens.layout.sequence_length as usize, tokens.layout.vocab_size)?;
     // The number of threads decides the order of sums inside libtorch, so it is always said.
+    let threads = if settings.ordered_sums { 1 } else { threads };
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+    let first = seat.is_first();
     let dataset = Dataset::load(store)?;
     let tokenizer = assets.tokenizer(&tokens.tokenizer)?;
     let text_bytes = |ids: &[i64]| {
@@ -43,11 +56,17 @@ pub(super) fn train(
     let files = dataset.shards.iter().flat_map(|shard| &shard.shard.files);
     let files = files.map(|file| (file.path.as_str(), file.xxh3.as_str()));
     let fingerprint = Fingerprint::new(&settings, &set.blend, files)?;
-    fingerprint.claim(store, fresh)?;
+    if first {
+        fingerprint.claim(store, fresh)?;
+    }
     let digest = fingerprint.digest();
     let mut shown = Shown::new(&settings, format);
-    let report = train::train(&settings, &set, store, digest, &mut |event| shown.show(&event))?;
+    let mut show = |event: Event<'_>| shown.show(&event);
+    let report = train::train_at(seat, &settings, &set, store, digest, &mut show)?;
     shown.bar.finish_and_clear();
+    if !first {
+        return Ok(());
+    }
     store.put("train.json", serde_json::to_vec_pretty(&report)?.into())?;
     match format {
         OutputFormat::Text => print(&text(&report)),
@@ -161,11 +180,23 @@ impl Shown {
 
     fn show(&mut self, event: &Event<'_>) {
         match event {
-            Event::Started { parameters, non_embedding, steps, device, resumed_from } => {
+            Event::Started {
+                parameters,
+                non_embedding,
+                steps,
+                device,
+                processes,
+                resumed_from,
+            } => {
+                let together = match processes {
+                    1 => String::new(),
+                    2 => " with 1 more process".to_owned(),
+                    processes => format!(" with {} more processes", processes - 1),
+                };
                 let from = resumed_from
                     .map_or(String::new(), |step| format!(", going on from step {step}"));
                 eprintln!(
-                    "training {} parameters ({} without embeddings) for {steps} steps on {device}{from}",
+                    "training {} parameters ({} without embeddings) for {steps} steps on {device}{together}{from}",
                     grouped(*parameters),
                     grouped(*non_embedding),
                 );

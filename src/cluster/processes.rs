@@ -82,7 +82,7 @@ impl Processes {
 
 /// Lets the kernel end the child when the driver dies, so that a killed run leaves no workers.
 #[cfg(target_os = "linux")]
-fn die_with_parent(command: &mut Command) {
+pub(crate) fn die_with_parent(command: &mut Command) {
     use std::os::unix::process::CommandExt;
     let parent = std::process::id();
     // SAFETY: between fork and exec only async-signal-safe calls are allowed; prctl and getppid are.
@@ -101,4 +101,4 @@ fn die_with_parent(command: &mut Command) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent(_command: &mut Command) {}
+pub(crate) fn die_with_parent(_command: &mut Command) {}

@@ -141,7 +141,13 @@ pub struct TrainConfig {
     /// model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation_checkpointing: Option<bool>,
-    /// Where to train. Default: `auto`, which takes the first CUDA device and else the CPU.
+    /// Whether gradients are summed in an order that depends on the samples of a step alone, so that a
+    /// training has the same bytes for any number of processes (`tamis train --nproc`), which then
+    /// compute with one thread each: slower, to verify by. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_sums: Option<bool>,
+    /// Where to train. Default: `auto`, which takes the first CUDA device, of several processes each its
+    /// own, and else the CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceChoice>,
     /// Loss spikes: how they are found and answered.
@@ -210,6 +216,9 @@ pub struct TrainSettings {
     pub seed: u64,
     /// How loss spikes are found and answered.
     pub spikes: SpikeSettings,
+    /// Whether gradients are summed in an order of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ordered_sums: bool,
     /// Steps between two validations; 0 for the end alone.
     #[serde(skip)]
     pub eval_every: u64,
@@ -340,6 +349,7 @@ impl TrainConfig {
             precision: self.precision.unwrap_or(Precision::Fp32),
             seed: self.seed.unwrap_or(0),
             spikes,
+            ordered_sums: self.ordered_sums.unwrap_or(false),
             eval_every: self.eval_every.unwrap_or_else(|| steps.div_ceil(10).min(1_000)),
             checkpoint_every: self.checkpoint_every.unwrap_or_else(|| steps.div_ceil(4).min(1_000)),
             keep_every: self.keep_every.unwrap_or(0),

@@ -146,8 +146,14 @@ impl Interventions {
         Ok(())
     }
 
+    /// Adds an entry that another process has written down.
+    pub(crate) fn adopt(&mut self, entry: Entry) {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.push(entry);
+        *self = Self::of(&std::mem::take(&mut self.training), entries);
+    }
+
     /// The entries, in the order in which they were made.
-    #[cfg(test)]
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }

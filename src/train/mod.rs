@@ -39,6 +39,7 @@
 //! | [`checkpoint`], [`saver`] | saving, resuming, dropping; writing meanwhile |
 //! | [`baseline`] | the unigram model |
 //! | [`random`] | numbers that are a function of their key |
+//! | [`parallel`] | several processes |
 
 use serde::Serialize;
 use tch::{Cuda, Device};
@@ -46,6 +47,8 @@ use tch::{Cuda, Device};
 pub use self::blend::Blend;
 pub use self::explain::{BatchDocument, ExplainedBatch, explain_batch};
 pub use self::fingerprint::Fingerprint;
+pub use self::parallel::ParallelError;
+use self::parallel::{Group, Seat};
 use crate::config::train::{DeviceChoice, TrainSettings};
 use crate::ledger::LedgerError;
 use crate::store::{Store, StoreError};
@@ -67,6 +70,7 @@ mod model;
 mod muon;
 mod optimizer;
 mod order;
+pub(crate) mod parallel;
 mod quarantine;
 mod random;
 mod saver;
@@ -127,6 +131,8 @@ pub enum Event<'a> {
         steps: u64,
         /// `cpu` or `cuda:0`.
         device: String,
+        /// Processes that train together.
+        processes: u32,
         /// The step of the checkpoint that the training goes on from.
         resumed_from: Option<u64>,
     },
@@ -319,6 +325,17 @@ pub enum TrainError {
          against a libtorch with CUDA (`make libtorch-cuda`), or set \"auto\" or \"cpu\""
     )]
     NoCuda,
+    /// There are more processes than devices.
+    #[error(
+        "process {process} of this machine (from 0) has no device of its own: there are {devices}; \
+         start as many processes as there are devices"
+    )]
+    TooFewDevices {
+        /// Its number on its machine.
+        process: u32,
+        /// CUDA devices that it sees.
+        devices: i64,
+    },
     /// The training diverged.
     #[error(
         "the training diverged at step {step}: loss {loss}, gradient norm {gradient_norm}, after \
@@ -389,6 +406,9 @@ pub enum TrainError {
         /// The tensor.
         name: String,
     },
+    /// Several processes cannot train together.
+    #[error(transparent)]
+    Parallel(#[from] ParallelError),
     /// libtorch failed (out of memory, say).
     #[error("libtorch failed: {0}")]
     Torch(#[from] tch::TchError),
@@ -411,6 +431,7 @@ impl TrainError {
                 TokensError::Store(error) | TokensError::Shard(ShardError::Store(error)),
             )
             | Self::Ledger(LedgerError::Store(error)) => error.retryable(),
+            Self::Parallel(error) => error.retryable(),
             _ => false,
         }
     }
@@ -436,14 +457,25 @@ pub fn train(
     digest: &str,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<TrainReport, TrainError> {
-    let device = device(settings.device)?;
+    train_at(Seat::alone(), settings, tokens, run, digest, on_event)
+}
+
+/// [`train`] as one of several processes, which all call it alike. They come to the same report; only
+/// the first one writes and tells events.
+///
+/// # Errors
+/// As [`train`]; when the processes do not find each other, or one of them ends.
+pub(crate) fn train_at(
+    seat: Seat,
+    settings: &TrainSettings,
+    tokens: &TokenSet<'_>,
+    run: &Store,
+    digest: &str,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<TrainReport, TrainError> {
+    let device = device(settings.device, seat.local_rank())?;
     let (loader, validation) = open(settings, tokens)?;
-    let unigram_loss = baseline::unigram_loss(loader.tokens(), &validation, tokens.vocab_size)?;
-    explain::save(run, settings, digest)?;
-    let mut trainer = step::Trainer::new(settings, device)?;
-    let interventions = interventions::Interventions::load(run, digest)?;
-    let found = checkpoint::resume(run, &mut trainer, digest, &interventions)?;
-    let (progress, saved) = found.unwrap_or_default();
+    let trainer = step::Trainer::new(settings, device)?;
     let mut session = session::Session {
         settings,
         set: tokens,
@@ -453,29 +485,50 @@ pub fn train(
         loader,
         validation,
         trainer,
-        interventions,
-        metrics: metrics::Metrics::open(run, progress.step)?,
-        progress,
-        saved,
+        interventions: interventions::Interventions::default(),
+        metrics: None,
+        progress: session::Progress::default(),
+        saved: String::new(),
         saver: saver::Saver::default(),
+        group: Group::join(seat, digest, settings.ordered_sums, device)?,
     };
+    let mut silent = |_: Event<'_>| ();
+    let on_event = if session.group.is_first() { on_event } else { &mut silent };
+    run_session(&mut session, on_event).map_err(|error| session.group.fail(error))
+}
+
+/// The training of processes that have met.
+fn run_session(
+    session: &mut session::Session<'_>,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<TrainReport, TrainError> {
+    let (settings, first) = (session.settings, session.group.is_first());
+    let mut unigram_loss = 0.0;
+    if first {
+        let (tokens, vocab_size) = (session.loader.tokens(), session.set.vocab_size);
+        unigram_loss = baseline::unigram_loss(tokens, &session.validation, vocab_size)?;
+        explain::save(session.run, settings, session.digest)?;
+    }
+    session.begin()?;
     on_event(Event::Started {
         parameters: settings.parameters(),
         non_embedding: settings.non_embedding(),
         steps: settings.steps,
-        device: match device {
+        device: match session.device {
             Device::Cuda(index) => format!("cuda:{index}"),
             _ => "cpu".to_owned(),
         },
+        processes: session.group.size(),
         resumed_from: Some(session.progress.step).filter(|&step| step > 0),
     });
     let validation = match session.go(on_event)? {
         Some(validation) => validation,
         // The training had already ended when it was called.
-        None => session.trainer.validate(&session.validation)?,
+        None => session.trainer.validate(&session.validation, &mut session.group)?,
     };
+    session.group.finish()?;
     let (validation_loss, validation_bits_per_byte) = total(&validation);
-    let progress = session.progress;
+    let progress = &session.progress;
     let recent = &progress.recent_losses;
     #[expect(clippy::cast_precision_loss, reason = "at most 50")]
     let train_loss =
@@ -492,16 +545,26 @@ pub fn train(
         skipped_samples: session.interventions.skipped(),
         rollbacks: session.interventions.rollbacks() as u64,
         parameters: settings.parameters(),
-        checkpoint: session.saved,
+        checkpoint: session.saved.clone(),
     })
 }
 
-fn device(choice: DeviceChoice) -> Result<Device, TrainError> {
+/// The device of process `local_rank` of this machine.
+fn device(choice: DeviceChoice, local_rank: u32) -> Result<Device, TrainError> {
     match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
         DeviceChoice::Auto if !Cuda::is_available() => Ok(Device::Cpu),
         DeviceChoice::Cuda if !Cuda::is_available() => Err(TrainError::NoCuda),
-        DeviceChoice::Auto | DeviceChoice::Cuda => Ok(Device::Cuda(0)),
+        // Launchers may let each process see its own device alone.
+        DeviceChoice::Auto | DeviceChoice::Cuda if Cuda::device_count() == 1 => Ok(Device::Cuda(0)),
+        DeviceChoice::Auto | DeviceChoice::Cuda => {
+            let (device, devices) = (local_rank as usize, Cuda::device_count());
+            if i64::from(local_rank) < devices {
+                Ok(Device::Cuda(device))
+            } else {
+                Err(TrainError::TooFewDevices { process: local_rank, devices })
+            }
+        }
     }
 }
 

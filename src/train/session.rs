@@ -13,6 +13,8 @@ use super::chain::Chain;
 use super::data::{Batch, Loader};
 use super::interventions::{Entry, Interventions};
 use super::metrics::{self, Metrics, finite};
+use super::optimizer::Moments;
+use super::parallel::Group;
 use super::saver::Saver;
 use super::spike::{Detector, Scores};
 use super::step::{StepResult, Trainer};
@@ -55,7 +57,9 @@ pub(super) struct Session<'a> {
     /// Folder of the checkpoint saved or loaded last.
     pub(super) saved: String,
     pub(super) saver: Saver,
-    pub(super) metrics: Metrics<'a>,
+    /// In the process that writes.
+    pub(super) metrics: Option<Metrics<'a>>,
+    pub(super) group: Group,
 }
 
 /// What is done with a step that was computed.
@@ -82,7 +86,8 @@ impl Session<'_> {
                 if is_due(done, self.settings.checkpoint_every, self.settings.steps)
                     || checkpoint::is_kept(self.settings, done)
                 {
-                    self.metrics.flush()?;
+                    let Some(metrics) = &self.metrics else { continue };
+                    metrics.flush()?;
                     self.wait_for_checkpoint(on_event)?;
                     let packed = checkpoint::Packed::new(
                         &self.trainer,
@@ -125,7 +130,7 @@ impl Session<'_> {
         self.progress.detector.enter(stage * (self.settings.horizons.len() + 1) + horizon);
         let rate =
             schedule::learning_rate(self.settings, step) * self.interventions.rate_factor(step);
-        let result = self.trainer.gradients(&batch)?;
+        let result = self.trainer.gradients(&batch, &mut self.group)?;
         let answer = self.answer(step, &samples, &result, on_event)?;
         if let Answer::Back(first) = answer {
             self.go_back(first, step, &result, on_event)?;
@@ -148,7 +153,7 @@ impl Session<'_> {
         if is_due(step, self.settings.eval_every, self.settings.steps)
             || schedule::is_horizon(self.settings, step)
         {
-            let sources = self.trainer.validate(&self.validation)?;
+            let sources = self.trainer.validate(&self.validation, &mut self.group)?;
             let (validation_loss, bits_per_byte) = total(&sources);
             on_event(Event::Evaluated { step, validation_loss, bits_per_byte });
             *validated = Some(sources);
@@ -157,7 +162,8 @@ impl Session<'_> {
             Some((loss, bits)) => (finite(loss), bits),
             None => (None, None),
         };
-        self.metrics.push(&metrics::Line {
+        let Some(metrics) = &mut self.metrics else { return Ok(true) };
+        metrics.push(&metrics::Line {
             step,
             time: now(),
             tokens: step * self.settings.batch_tokens(),
@@ -203,7 +209,7 @@ impl Session<'_> {
             return Ok(Answer::Update);
         }
         if !known {
-            self.interventions.commit(self.run, skipped_step(step, samples, result, scores))?;
+            self.commit(skipped_step(step, samples, result, scores))?;
         }
         on_event(Event::Skipped { step, loss: result.loss, gradient_norm: result.gradient_norm });
         Ok(match self.progress.detector.spiked(settings, step) {
@@ -251,14 +257,16 @@ impl Session<'_> {
         let skipped = [to_step, until].map(|step| self.interventions.sample(step * size));
         let spiked: BTreeSet<u64> =
             self.progress.detector.spikes().flat_map(|step| self.samples(step)).collect();
-        quarantine::report(
-            self.set,
-            &mut self.loader,
-            self.digest,
-            (self.run, self.interventions.rollbacks() + 1),
-            skipped[0]..skipped[1],
-            &spiked,
-        )?;
+        if self.group.is_first() {
+            quarantine::report(
+                self.set,
+                &mut self.loader,
+                self.digest,
+                (self.run, self.interventions.rollbacks() + 1),
+                skipped[0]..skipped[1],
+                &spiked,
+            )?;
+        }
         on_event(Event::Recovering { step, to_step });
         let entry = Entry::Rollback {
             to_step,
@@ -269,21 +277,52 @@ impl Session<'_> {
             attempt,
         };
         // From here on a resume does the same as what follows.
-        self.interventions.commit(self.run, entry)?;
+        self.commit(entry)?;
         on_event(Event::Recovered { to_step, skipped: skipped[1] - skipped[0], attempt });
-        self.restore()
-    }
-
-    /// Goes on from the newest checkpoint on the way that the interventions leave, or from the start.
-    fn restore(&mut self) -> Result<(), TrainError> {
-        let found =
-            checkpoint::resume(self.run, &mut self.trainer, self.digest, &self.interventions)?;
-        if found.is_none() {
+        if !self.restore()? {
             self.trainer = Trainer::new(self.settings, self.device)?;
         }
-        (self.progress, self.saved) = found.unwrap_or_default();
-        self.metrics = Metrics::open(self.run, self.progress.step)?;
         Ok(())
+    }
+
+    /// Begins: with what an earlier process of this training has left, or from the start.
+    pub(super) fn begin(&mut self) -> Result<(), TrainError> {
+        let first = self.group.is_first();
+        let found = first.then(|| Interventions::load(self.run, self.digest)).transpose()?;
+        let entries = found.as_ref().map_or(Vec::new(), |found| found.entries().to_vec());
+        self.interventions = Interventions::of(self.digest, self.group.share(entries)?);
+        self.restore().map(drop)
+    }
+
+    /// Goes on from the newest checkpoint on the way that the interventions leave, which the first
+    /// process finds and hands to the others; false where there is none.
+    fn restore(&mut self) -> Result<bool, TrainError> {
+        let Self { run, trainer, group, .. } = self;
+        let mut found = None;
+        if group.is_first() {
+            found = checkpoint::resume(run, trainer, self.digest, &self.interventions)?;
+        }
+        let found = group.share(found)?;
+        if found.is_some() {
+            let weights = trainer.model.parameters.iter_mut().map(|it| &mut it.tensor);
+            let moments = trainer.optimizer.moments.iter_mut().flat_map(Moments::named_mut);
+            group.share_tensors(weights.chain(moments.map(|(_, moment)| moment)))?;
+        }
+        let is_found = found.is_some();
+        (self.progress, self.saved) = found.unwrap_or_default();
+        let first = group.is_first();
+        self.metrics = first.then(|| Metrics::open(run, self.progress.step)).transpose()?;
+        Ok(is_found)
+    }
+
+    /// Takes over an entry of the ledger, which the first process has written before.
+    fn commit(&mut self, entry: Entry) -> Result<(), TrainError> {
+        if self.group.is_first() {
+            self.interventions.commit(self.run, entry)
+        } else {
+            self.interventions.adopt(entry);
+            Ok(())
+        }
     }
 
     fn diverged(&self, step: u64, result: &StepResult) -> TrainError {

@@ -10,7 +10,8 @@ use super::data::{self, Batch};
 use super::loss::OutputLayer;
 use super::model::{Model, Rows, compute_kind, document_mask};
 use super::optimizer::{Optimizer, clip, zeros_like};
-use super::validation::Validation;
+use super::parallel::{Group, Kept};
+use super::validation::{Validation, Windows};
 use super::{SourceLoss, TrainError};
 
 /// Bytes of activations that a micro-batch may keep for its backward pass.
@@ -70,26 +71,55 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// The gradient of `batch`, of `batch_sequences` samples, clipped; weights stay as they are.
+    /// The gradient of `batch`, of `batch_sequences` samples, clipped; weights stay as they are. Each
+    /// process of `group` computes its part of the samples, and all come to the same result.
     ///
     /// # Errors
-    /// When libtorch fails.
-    pub(crate) fn gradients(&mut self, batch: &Batch) -> Result<StepResult, TrainError> {
+    /// When libtorch fails, or another process is gone.
+    pub(crate) fn gradients(
+        &mut self,
+        batch: &Batch,
+        group: &mut Group,
+    ) -> Result<StepResult, TrainError> {
+        let split = group.split(batch.pieces.len());
+        let mut nats = vec![0.0; split.parts];
+        let mut kept = Kept::default();
+        if split.mine().is_empty() {
+            self.forget_gradients()?;
+        }
+        for part in split.mine() {
+            self.forget_gradients()?;
+            nats[part] = self.samples(batch, split.samples(part))?;
+            group.keep(&self.gradients, &mut kept)?;
+        }
+        group.sum(&split, &mut nats, &mut self.gradients, kept)?;
+        #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
+        let loss = nats.iter().sum::<f64>() / self.settings.batch_tokens() as f64;
+        let gradient_norm = clip(&mut self.gradients, self.settings.clip)?;
+        let [loss, gradient_norm] = group.agree([loss, gradient_norm])?;
+        Ok(StepResult { loss, gradient_norm })
+    }
+
+    fn forget_gradients(&mut self) -> Result<(), TrainError> {
         for gradient in &mut self.gradients {
             let _ = gradient.f_zero_()?;
         }
+        Ok(())
+    }
+
+    /// Adds the gradient of some samples of `batch`, a micro-batch at a time; returns their
+    /// cross-entropy summed over the tokens, in nats.
+    fn samples(&mut self, batch: &Batch, range: Range<usize>) -> Result<f64, TrainError> {
         let width = self.settings.sequence_length as usize + 1;
         let rows = usize::try_from(self.micro_batch).unwrap_or(usize::MAX);
         let mut nats = 0.0;
-        let pieces = batch.pieces.chunks(rows);
-        for (ids, pieces) in batch.ids.chunks(rows.saturating_mul(width)).zip(pieces) {
+        let ids =
+            batch.ids[range.start * width..range.end * width].chunks(rows.saturating_mul(width));
+        for (ids, pieces) in ids.zip(batch.pieces[range].chunks(rows)) {
             let borders = pieces.iter().map(|pieces| data::borders(pieces).collect());
             nats += self.accumulate(ids, pieces.len() as u64, borders)?;
         }
-        #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
-        let loss = nats / self.settings.batch_tokens() as f64;
-        let gradient_norm = clip(&mut self.gradients, self.settings.clip)?;
-        Ok(StepResult { loss, gradient_norm })
+        Ok(nats)
     }
 
     /// Updates the weights with the gradient that [`Trainer::gradients`] computed last, as step
@@ -226,34 +256,48 @@ impl<'a> Trainer<'a> {
         Ok(of_input.unwrap_or_else(Tensor::new))
     }
 
-    /// Cross-entropy of the validation tokens of each source.
+    /// Cross-entropy of the validation tokens of each source. Each process of `group` computes some of
+    /// it, and all come to the same result, which does not depend on their number.
     ///
     /// # Errors
-    /// When libtorch fails.
-    pub(crate) fn validate(&self, validation: &Validation) -> Result<Vec<SourceLoss>, TrainError> {
+    /// When libtorch fails, or another process is gone.
+    pub(crate) fn validate(
+        &self,
+        validation: &Validation,
+        group: &mut Group,
+    ) -> Result<Vec<SourceLoss>, TrainError> {
         let _guard = tch::no_grad_guard();
         let rows = usize::try_from(self.micro_batch).unwrap_or(usize::MAX);
-        let mut losses = Vec::with_capacity(validation.sources.len());
-        for (number, source) in validation.sources.iter().enumerate() {
-            let (mut nats, mut tokens) = (0.0, 0);
-            for windows in validation.batches(number, rows) {
-                let [rows, length] =
-                    [windows.rows, windows.length].map(|size| size.cast_signed() as i64);
-                let device = self.model.device;
-                let (inputs, targets) = split(&windows.ids, rows, length, device)?;
-                let mask = self.mask(windows.borders.into_iter(), length)?;
-                let rows = Rows { rows, length, mask: mask.as_ref() };
-                let positions = rows.rows * length;
-                let hidden = self
-                    .model
-                    .hidden(&inputs, rows)?
-                    .f_reshape([positions, i64::from(self.settings.width)])?;
-                nats += self.output.nats(self.model.head(), &hidden, &targets, positions)?;
-                tokens += positions.cast_unsigned();
-            }
-            losses.push(SourceLoss::new(source, nats, tokens));
+        let batches = |number| validation.batches(number, rows);
+        let mut nats = Vec::new();
+        for windows in (0..validation.sources.len()).flat_map(batches) {
+            let mine = group.is_mine(nats.len());
+            nats.push(if mine { self.nats(windows)? } else { 0.0 });
         }
-        Ok(losses)
+        group.add(&mut nats)?;
+        let mut nats = nats.into_iter();
+        let losses = validation.sources.iter().enumerate().map(|(number, source)| {
+            let sizes = batches(number).map(|windows| windows.rows * windows.length);
+            let (nats, tokens) = sizes
+                .zip(&mut nats)
+                .fold((0.0, 0), |(sum, tokens), (size, nats)| (sum + nats, tokens + size as u64));
+            SourceLoss::new(source, nats, tokens)
+        });
+        Ok(losses.collect())
+    }
+
+    /// Cross-entropy of all tokens that `windows` predict, in nats.
+    fn nats(&self, windows: Windows) -> Result<f64, TrainError> {
+        let [rows, length] = [windows.rows, windows.length].map(|size| size.cast_signed() as i64);
+        let (inputs, targets) = split(&windows.ids, rows, length, self.model.device)?;
+        let mask = self.mask(windows.borders.into_iter(), length)?;
+        let rows = Rows { rows, length, mask: mask.as_ref() };
+        let positions = rows.rows * length;
+        let hidden = self
+            .model
+            .hidden(&inputs, rows)?
+            .f_reshape([positions, i64::from(self.settings.width)])?;
+        self.output.nats(self.model.head(), &hidden, &targets, positions)
     }
 }
 

@@ -10,6 +10,7 @@ use super::super::data::Batch;
 use super::super::model::{Parameter, Role, Rows, document_mask};
 use super::super::optimizer::{Optimizer, clip};
 use super::super::order::Piece;
+use super::super::parallel::Group;
 use super::super::schedule;
 use super::super::step::Trainer;
 use crate::config::train::{TrainConfig, TrainSettings};
@@ -306,7 +307,7 @@ fn micro_batches_add_up_to_the_batch() {
         let width = settings.sequence_length + 1;
         let piece = |row: u64| vec![Piece { document: row as u32, from: 0, tokens: width }];
         let pieces = (0..settings.batch_sequences).map(piece).collect();
-        let result = trainer.gradients(&Batch { ids, pieces }).unwrap();
+        let result = trainer.gradients(&Batch { ids, pieces }, &mut Group::alone(false)).unwrap();
         let gradients = trainer.gradients.iter().map(|it| it.reshape([-1])).collect::<Vec<_>>();
         (result.loss, Tensor::cat(&gradients, 0))
     };

@@ -159,3 +159,61 @@ fn trouble_that_lasts_halves_the_rate_and_then_stops() {
         .collect();
     assert_eq!(attempts, [(1, 1.0), (2, 0.5), (3, 0.5)]);
 }
+
+/// Trains in `size` threads as in so many processes; gives what the first one does.
+fn run_in(size: u32, settings: &TrainSettings, store: &Store, at: Death) -> Option<TrainReport> {
+    let limit = std::time::Duration::from_secs(60);
+    let run = |seat: Seat| {
+        let first = seat.is_first();
+        let mut on_event = |event: Event<'_>| {
+            assert!(first, "only the first process tells events");
+            if at(&event) {
+                std::panic::resume_unwind(Box::new("killed"));
+            }
+        };
+        let set = token_set(store);
+        let trained = std::panic::AssertUnwindSafe(|| {
+            train_at(seat, settings, &set, store, "digest", &mut on_event)
+        });
+        std::panic::catch_unwind(trained).ok()
+    };
+    std::thread::scope(|scope| {
+        let seats = parallel::tests::seats(size, limit);
+        let threads: Vec<_> = seats.into_iter().map(|seat| scope.spawn(|| run(seat))).collect();
+        let mut found = threads.into_iter().map(|thread| thread.join().unwrap());
+        let first = found.next().unwrap().map(Result::unwrap);
+        for other in found {
+            match (&first, other.unwrap()) {
+                (Some(_), result) => drop(result.unwrap()),
+                (None, result) => {
+                    let error = result.unwrap_err().to_string();
+                    assert!(error.starts_with("rank 0 is gone"), "{error}");
+                }
+            }
+        }
+        first
+    })
+}
+
+#[test]
+fn several_processes_go_back_together_and_any_number_may_go_on_behind_a_crash() {
+    let settings = TrainSettings { ordered_sums: true, ..settings(25) };
+    let (_folder, alone) = store();
+    write(&alone, Some(noise));
+    let (report, _) = run(&settings, &alone, "digest");
+    assert_eq!(report.rollbacks, 1);
+    let deaths: [Death; 2] = [
+        |event| matches!(event, Event::Skipped { .. }),
+        |event| matches!(event, Event::Recovered { .. }),
+    ];
+    for (sizes, death) in [[2, 3], [4, 1]].into_iter().zip(deaths) {
+        let (_folder, store) = store();
+        write(&store, Some(noise));
+        assert_eq!(run_in(sizes[0], &settings, &store, death), None);
+        let again = run_in(sizes[1], &settings, &store, |_| false).unwrap();
+        assert_eq!(again.sample_chain, report.sample_chain);
+        assert_eq!(again, report, "{sizes:?}");
+        assert_same_files(&checkpoint_files(&alone, STEPS), &checkpoint_files(&store, STEPS));
+        assert_eq!(quarantined(&store), quarantined(&alone));
+    }
+}
