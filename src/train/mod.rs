@@ -37,6 +37,7 @@
 //! | [`schedule`] | the learning rate of a step |
 //! | [`fingerprint`] | what a training depends on |
 //! | [`checkpoint`], [`saver`] | saving, resuming, dropping; writing meanwhile |
+//! | [`memory`] | whether it fits |
 //! | [`baseline`] | the unigram model |
 //! | [`random`] | numbers that are a function of their key |
 //! | [`parallel`] | several processes |
@@ -65,6 +66,7 @@ mod explain;
 mod fingerprint;
 mod interventions;
 mod loss;
+mod memory;
 mod metrics;
 mod model;
 mod muon;
@@ -409,7 +411,37 @@ pub enum TrainError {
     /// Several processes cannot train together.
     #[error(transparent)]
     Parallel(#[from] ParallelError),
-    /// libtorch failed (out of memory, say).
+    /// The model does not fit.
+    #[error(
+        "weights, gradients, moments and the activations of a micro-batch take about {needed_mib} MiB, \
+         and the system has {available_mib} MiB left; take a smaller model, shorten \
+         `tokens.sequence_length`, or train where there is more memory (`tamis train RUN --dry-run` \
+         says what it takes)"
+    )]
+    TooLarge {
+        /// About what it takes.
+        needed_mib: u64,
+        /// What there is.
+        available_mib: u64,
+    },
+    /// A micro-batch does not fit.
+    #[error(
+        "libtorch is out of memory: weights, gradients and moments take {state_mib} MiB and a micro-batch \
+         of {micro_batch} sequences about {activation_mib} MiB; set \
+         `train.activation_checkpointing` = true, shorten `tokens.sequence_length`, or take a smaller \
+         model (libtorch: {said})"
+    )]
+    OutOfMemory {
+        /// Of weights, gradients, moments.
+        state_mib: u64,
+        /// Sequences in a micro-batch.
+        micro_batch: u64,
+        /// Of its activations.
+        activation_mib: u64,
+        /// What libtorch said, without its stack.
+        said: String,
+    },
+    /// libtorch failed.
     #[error("libtorch failed: {0}")]
     Torch(#[from] tch::TchError),
     /// A weights file could not be made or taken apart.
@@ -421,6 +453,24 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Says of a lack of memory what takes it, for a training of `settings`.
+    fn explained(self, settings: &TrainSettings, device: Device) -> Self {
+        let Self::Torch(error) = &self else { return self };
+        let said = error.to_string();
+        // As its allocators of the CPU and of CUDA say it.
+        let lacks = ["can't allocate memory", "out of memory"];
+        if !lacks.iter().any(|words| said.contains(words)) {
+            return self;
+        }
+        let micro_batch = step::micro_batch(settings, device);
+        Self::OutOfMemory {
+            state_mib: settings.state_bytes() >> 20,
+            micro_batch,
+            activation_mib: (micro_batch * settings.activation_bytes()) >> 20,
+            said: said.lines().next().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn retryable(&self) -> bool {
@@ -474,8 +524,10 @@ pub(crate) fn train_at(
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<TrainReport, TrainError> {
     let device = device(settings.device, seat.local_rank())?;
+    memory::check(settings, device)?;
     let (loader, validation) = open(settings, tokens)?;
-    let trainer = step::Trainer::new(settings, device)?;
+    let explained = |error: TrainError| error.explained(settings, device);
+    let trainer = step::Trainer::new(settings, device).map_err(explained)?;
     let mut session = session::Session {
         settings,
         set: tokens,
@@ -494,7 +546,7 @@ pub(crate) fn train_at(
     };
     let mut silent = |_: Event<'_>| ();
     let on_event = if session.group.is_first() { on_event } else { &mut silent };
-    run_session(&mut session, on_event).map_err(|error| session.group.fail(error))
+    run_session(&mut session, on_event).map_err(|error| session.group.fail(explained(error)))
 }
 
 /// The training of processes that have met.

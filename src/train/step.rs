@@ -303,7 +303,7 @@ impl<'a> Trainer<'a> {
 
 /// Sequences in a micro-batch: what the activations leave room for. It depends on the settings and
 /// the kind of device alone, so that a resumed training adds in the same order.
-fn micro_batch(settings: &TrainSettings, device: Device) -> u64 {
+pub(super) fn micro_batch(settings: &TrainSettings, device: Device) -> u64 {
     let room = match device {
         Device::Cpu => CPU_ACTIVATION_BYTES,
         _ => GPU_ACTIVATION_BYTES,

@@ -106,6 +106,17 @@ fn assert_same_files(left: &[bytes::Bytes; 4], right: &[bytes::Bytes; 4]) {
 }
 
 #[test]
+fn a_model_that_does_not_fit_is_refused_before_it_is_made() {
+    let (_folder, store) = store();
+    write_text(&store, 500, u64::from(VOCAB));
+    let toml = "layers = 900\nwidth = 65536\nheads = 16\ndevice = \"cpu\"\nsteps = 1";
+    let settings = toml::from_str::<TrainConfig>(toml).unwrap().resolve(LENGTH, VOCAB).unwrap();
+    let error = train(&settings, &token_set(&store), &store, "digest", &mut |_| ()).unwrap_err();
+    assert!(matches!(error, TrainError::TooLarge { .. }), "{error}");
+    assert!(error.to_string().contains("smaller model"), "{error}");
+}
+
+#[test]
 fn a_resumed_training_ends_with_the_same_bytes() {
     // 500 tokens are 31 windows: 24 steps of 8 run through six epochs.
     let (_folder, store) = store();

@@ -51,7 +51,8 @@ impl Splitter {
     /// one, but not where the next word begins with an apostrophe (`l'ſ'se`); `'ll` is as long and of the
     /// same kind, and it knows that.
     pub(super) fn shown(&self, text: &str) -> Option<String> {
-        let found = self.endings && memchr::memmem::find(text.as_bytes(), "'ſ".as_bytes()).is_some();
+        let found =
+            self.endings && memchr::memmem::find(text.as_bytes(), "'ſ".as_bytes()).is_some();
         found.then(|| text.replace("'ſ", "'ll"))
     }
 
