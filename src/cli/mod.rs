@@ -3,6 +3,8 @@
 
 mod check;
 mod dedup_quality;
+#[cfg(feature = "train")]
+mod evaluate;
 mod explain;
 #[cfg(feature = "train")]
 mod explain_batch;
@@ -11,8 +13,12 @@ mod fit;
 mod fit_classifier;
 mod fit_tokenizer;
 mod funnel;
+#[cfg(feature = "train")]
+mod generate;
 mod inspect;
 mod join;
+#[cfg(feature = "train")]
+mod loaded;
 mod ops;
 mod plan_compute;
 mod query;
@@ -66,6 +72,12 @@ enum Command {
     /// List the documents that a step of the training read, with what the ledger knows of them.
     #[cfg(feature = "train")]
     ExplainBatch(explain_batch::ExplainBatch),
+    /// Score a checkpoint by multiple choice and cloze tasks, as lm-evaluation-harness does.
+    #[cfg(feature = "train")]
+    Evaluate(evaluate::Evaluate),
+    /// Let a checkpoint write on.
+    #[cfg(feature = "train")]
+    Generate(generate::Generate),
     /// Ask the ledger of a run by SQL.
     Query(query::Query),
     /// Tell all that is known of a record: its way through the stages, its signals, its verdict.
@@ -165,8 +177,16 @@ impl Exit {
                 return Self::Data;
             }
             #[cfg(feature = "train")]
-            if let Some(crate::train::TrainError::NoStep { .. }) = cause.downcast_ref() {
+            if let Some(
+                crate::train::TrainError::NoStep { .. }
+                | crate::train::TrainError::NoCheckpoint { .. },
+            ) = cause.downcast_ref()
+            {
                 return Self::Usage;
+            }
+            #[cfg(feature = "train")]
+            if cause.is::<crate::train::EvaluationError>() {
+                return Self::Data;
             }
             #[cfg(feature = "train")]
             if let Some(error) = cause.downcast_ref::<crate::train::TrainError>() {
@@ -219,6 +239,10 @@ pub fn main() -> ExitCode {
         Command::Explain(command) => command.run(),
         #[cfg(feature = "train")]
         Command::ExplainBatch(command) => command.run(),
+        #[cfg(feature = "train")]
+        Command::Evaluate(command) => command.run(),
+        #[cfg(feature = "train")]
+        Command::Generate(command) => command.run(),
         Command::Query(command) => command.run(),
         Command::Why(command) => command.run(),
         Command::Whatif(command) => command.run(),

@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::tokens::dataset::Dataset;
 use crate::tokens::shard::ShardEntry;
 use crate::train::parallel::Seat;
-use crate::train::{self, Blend, Event, Fingerprint, TokenSet, TrainReport};
+use crate::train::{self, Blend, CheckpointTokenizer, Event, Fingerprint, TokenSet, TrainReport};
 
 /// How a training is run, which changes nothing of it.
 pub(super) struct How {
@@ -53,6 +53,11 @@ pub(super) fn train(
     };
     let mut set = token_set(store, &dataset);
     set.text_bytes = Some(&text_bytes);
+    let beside = CheckpointTokenizer::of(tokens, &tokenizer, settings.sequence_length)?;
+    set.tokenizer = Some(&beside);
+    let length = settings.sequence_length as usize;
+    let tasks = super::evaluate::load(&config.evaluate, &tokenizer, beside.begin(), length)?;
+    set.tasks = &tasks;
     let files = dataset.shards.iter().flat_map(|shard| &shard.shard.files);
     let files = files.map(|file| (file.path.as_str(), file.xxh3.as_str()));
     let fingerprint = Fingerprint::new(&settings, &set.blend, files)?;
@@ -88,6 +93,8 @@ pub(super) fn token_set<'a>(store: &'a Store, dataset: &Dataset) -> TokenSet<'a>
         vocab_size: dataset.layout.vocab_size,
         sequence_length: dataset.sequence_length as usize,
         text_bytes: None,
+        tokenizer: None,
+        tasks: &[],
     }
 }
 
@@ -148,7 +155,7 @@ fn text(report: &TrainReport) -> String {
         report.validation_loss,
         report.unigram_loss,
         report.checkpoint,
-    )
+    ) + &super::evaluate::table(&report.evaluation)
 }
 
 /// The progress of a training: a bar on a terminal, a line now and then elsewhere.
@@ -214,6 +221,9 @@ impl Shown {
                 self.bar.set_message(message);
             }
             Event::Evaluated { validation_loss, .. } => self.validation = Some(*validation_loss),
+            Event::Scored { step, score } => self.bar.suspend(|| {
+                eprintln!("  step {step}  {}", super::evaluate::line(score));
+            }),
             Event::Skipped { step, loss, gradient_norm } => self.bar.suspend(|| {
                 eprintln!(
                     "  step {step} spikes (loss {loss:.3}, gradient norm {gradient_norm:.3}): its update is left out"

@@ -103,7 +103,10 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
         .collect::<Vec<_>>();
     let documents = single::<Documents>(tables.remove("documents"), "documents", &mut errors);
     let mut tokens = single::<Tokens>(tables.remove("tokens"), "tokens", &mut errors);
-    let train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
+    let mut train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
+    for task in train.iter_mut().flat_map(|train| &mut train.value.evaluate) {
+        task.resolve_paths(base);
+    }
     if let Some(tokens) = &mut tokens {
         tokens.value.resolve_paths(base);
         check_form_and_tokens(tokens, &sources, &mut errors);

@@ -5,12 +5,14 @@
 //! the user leaves out is decided here, by size, from the formulas of `OLMo`'s model ladder
 //! (<https://arxiv.org/abs/2412.04403>; `model_ladder` in <https://github.com/allenai/OLMo-core>).
 
+mod evaluate;
 mod spikes;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::choices::{Architecture, DeviceChoice, OptimizerChoice, Precision, Preset, Schedule};
+pub use self::evaluate::{EvaluateConfig, TaskKind};
 pub use self::spikes::{SpikeSettings, SpikesConfig};
 
 mod choices;
@@ -153,6 +155,9 @@ pub struct TrainConfig {
     /// Loss spikes: how they are found and answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spikes: Option<SpikesConfig>,
+    /// Tasks that the model is scored by on the way and at the end. They have no influence on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluate: Vec<EvaluateConfig>,
 }
 
 /// A training run with nothing left to decide.

@@ -157,7 +157,7 @@ fn hash_content(path: &Path, hash: &mut Xxh3) -> Result<(), AssetError> {
 
 /// The files of a tokenizer with their names, the one to begin with first: `path`, or where that is
 /// a folder the first of [`IN_A_FOLDER`] in it, and those that belong to it.
-fn tokenizer_files(path: &Path) -> Result<Vec<(String, Bytes)>, AssetError> {
+pub(crate) fn tokenizer_files(path: &Path) -> Result<Vec<(String, Bytes)>, AssetError> {
     let first = if is_asset(path)? {
         path.to_owned()
     } else {

@@ -55,6 +55,8 @@ mod tests {
             vocab_size: 3,
             sequence_length: 8,
             text_bytes: None,
+            tokenizer: None,
+            tasks: &[],
         };
         let validation = Validation::open(&set, 8).unwrap();
         let train = Tokens::open(&store, &set.train, 3).unwrap();

@@ -4,6 +4,8 @@
 //! checkpoints/step-00000500/
 //!   model.safetensors       weights under Hugging Face's names
 //!   config.json             what `transformers` needs to know of it
+//!   tokenizer.json          the tokenizer of the shards, and tokenizer_config.json: special tokens,
+//!                           chat template; where the tokenizer is known
 //!   optimizer.safetensors   the optimiser's moments: first.<name>, second.<name>, momentum.<name>
 //!   state.json              progress (step, samples, chain of sample ids, spike detector), digest,
 //!                           sizes and hashes of the others
@@ -28,6 +30,7 @@ use super::model::export::hugging_face_config;
 use super::model::{Parameter, WEIGHTS};
 use super::session::Progress;
 use super::step::Trainer;
+use super::tokenizer::CheckpointTokenizer;
 use super::{TrainError, schedule};
 
 /// The folder of all checkpoints in the run.
@@ -96,6 +99,24 @@ impl Packed {
                 ("optimizer.safetensors", to_safetensors(moments)?.into()),
             ],
         })
+    }
+
+    /// With the tokenizer of the shards beside it, where it is known.
+    ///
+    /// # Errors
+    /// When the model's description cannot be completed.
+    pub(crate) fn with_tokenizer(
+        mut self,
+        tokenizer: Option<&CheckpointTokenizer>,
+    ) -> Result<Self, TrainError> {
+        let Some(tokenizer) = tokenizer else { return Ok(self) };
+        for (name, bytes) in &mut self.files {
+            if *name == "config.json" {
+                *bytes = tokenizer.complete(bytes)?;
+            }
+        }
+        self.files.extend(tokenizer.files.iter().cloned());
+        Ok(self)
     }
 
     /// Steps done.
@@ -221,6 +242,20 @@ fn folders(run: &Store) -> Result<Vec<String>, TrainError> {
     Ok(folders.into_iter().map(|(_, folder)| folder).collect())
 }
 
+/// The checkpoints that were finished, oldest first: steps and folders.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn finished(run: &Store) -> Result<Vec<(u64, String)>, TrainError> {
+    let mut finished = Vec::new();
+    for folder in folders(run)? {
+        if let Ok(state) = read_state(run, &folder)? {
+            finished.push((state.progress.step, folder));
+        }
+    }
+    Ok(finished)
+}
+
 /// `state.json` of a folder, or why it is none.
 fn read_state(run: &Store, folder: &str) -> Result<Result<State, String>, TrainError> {
     let path = format!("{folder}/state.json");
@@ -327,7 +362,8 @@ fn drop_old(
     Ok(())
 }
 
-fn same_shape(found: &[usize], expected: &[i64]) -> bool {
+/// Whether a file's tensor has the shape of a weight.
+pub(crate) fn same_shape(found: &[usize], expected: &[i64]) -> bool {
     let expected = expected.iter().map(|size| usize::try_from(*size));
     expected.eq(found.iter().map(|size| Ok(*size)))
 }

@@ -32,12 +32,15 @@
 //! | [`spike`] | which steps spike |
 //! | [`interventions`] | what was done about it |
 //! | [`quarantine`] | the documents that were left out |
+//! | [`evaluation`] | multiple choice and cloze, scored by likelihood |
+//! | [`load`], [`generate`] | a checkpoint to be asked; texts that it writes |
 //! | [`metrics`], [`tensorboard`] | a line a step |
 //! | [`optimizer`], [`muon`] | AdamW, and Muon for matrices |
 //! | [`schedule`] | the learning rate of a step |
 //! | [`fingerprint`] | what a training depends on |
 //! | [`checkpoint`], [`saver`] | saving, resuming, dropping; writing meanwhile |
 //! | [`memory`] | whether it fits |
+//! | [`tokenizer`] | the tokenizer beside a checkpoint |
 //! | [`baseline`] | the unigram model |
 //! | [`random`] | numbers that are a function of their key |
 //! | [`parallel`] | several processes |
@@ -46,10 +49,13 @@ use serde::Serialize;
 use tch::{Cuda, Device};
 
 pub use self::blend::Blend;
+pub use self::evaluation::{EvaluationError, Task, TaskScore};
 pub use self::explain::{BatchDocument, ExplainedBatch, explain_batch};
 pub use self::fingerprint::Fingerprint;
 pub use self::parallel::ParallelError;
 use self::parallel::{Group, Seat};
+pub use self::load::{Loaded, find_checkpoint};
+pub use self::tokenizer::CheckpointTokenizer;
 use crate::config::train::{DeviceChoice, TrainSettings};
 use crate::ledger::LedgerError;
 use crate::store::{Store, StoreError};
@@ -62,9 +68,12 @@ mod chain;
 mod checkpoint;
 mod data;
 mod documents;
+pub mod evaluation;
 mod explain;
 mod fingerprint;
+pub mod generate;
 mod interventions;
+mod load;
 mod loss;
 mod memory;
 mod metrics;
@@ -93,6 +102,7 @@ mod tensorboard;
     reason = "small numbers; files of their own; what is skipped is said"
 )]
 mod tests;
+mod tokenizer;
 mod validation;
 
 /// Tells how many bytes of text tokens stand for.
@@ -114,6 +124,10 @@ pub struct TokenSet<'a> {
     pub sequence_length: usize,
     /// How many bytes of text tokens stand for, where the tokenizer can tell.
     pub text_bytes: Option<&'a TextBytes<'a>>,
+    /// What checkpoints hold of the tokenizer.
+    pub tokenizer: Option<&'a CheckpointTokenizer>,
+    /// What the model is scored by on the way.
+    pub tasks: &'a [Task],
 }
 
 /// Raised when the same settings and shards give another order of the data than before: it belongs
@@ -159,6 +173,13 @@ pub enum Event<'a> {
         validation_loss: f64,
         /// The same in bits a byte of text.
         bits_per_byte: Option<f64>,
+    },
+    /// A task was scored.
+    Scored {
+        /// Steps done.
+        step: u64,
+        /// What it came to.
+        score: &'a TaskScore,
     },
     /// A step spiked, and its update is left out.
     Skipped {
@@ -211,6 +232,9 @@ pub struct TrainReport {
     pub validation_bits_per_byte: Option<f64>,
     /// The validation loss of each source.
     pub validation: Vec<SourceLoss>,
+    /// What the tasks of `[[train.evaluate]]` came to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evaluation: Vec<TaskScore>,
     /// Hash over the documents of every sample, in order: equal trainings have equal ones.
     pub sample_chain: String,
     /// Samples left out after loss spikes.
@@ -372,6 +396,19 @@ pub enum TrainError {
         /// Steps of the training.
         steps: u64,
     },
+    /// There is no checkpoint to load.
+    #[error("`{path}` has {wanted}; there are: {there}")]
+    NoCheckpoint {
+        /// The run.
+        path: String,
+        /// What was asked for.
+        wanted: String,
+        /// The steps that have one.
+        there: String,
+    },
+    /// A task that the model is to be scored by is wrong.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
     /// Something else than shards does not read.
     #[error("`{path}`: {reason}")]
     Damaged {
@@ -543,6 +580,7 @@ pub(crate) fn train_at(
         saved: String::new(),
         saver: saver::Saver::default(),
         group: Group::join(seat, digest, settings.ordered_sums, device)?,
+        scores: None,
     };
     let mut silent = |_: Event<'_>| ();
     let on_event = if session.group.is_first() { on_event } else { &mut silent };
@@ -580,6 +618,10 @@ fn run_session(
     };
     session.group.finish()?;
     let (validation_loss, validation_bits_per_byte) = total(&validation);
+    if first && session.scores.is_none() {
+        session.evaluate(settings.steps, on_event)?;
+    }
+    let evaluation = session.scores.take().unwrap_or_default();
     let progress = &session.progress;
     let recent = &progress.recent_losses;
     #[expect(clippy::cast_precision_loss, reason = "at most 50")]
@@ -593,6 +635,7 @@ fn run_session(
         unigram_loss,
         validation_bits_per_byte,
         validation,
+        evaluation,
         sample_chain: progress.sample_chain.to_string(),
         skipped_samples: session.interventions.skipped(),
         rollbacks: session.interventions.rollbacks() as u64,

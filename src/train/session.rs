@@ -11,6 +11,7 @@ use crate::store::Store;
 
 use super::chain::Chain;
 use super::data::{Batch, Loader};
+use super::evaluation::{self, TaskScore};
 use super::interventions::{Entry, Interventions};
 use super::metrics::{self, Metrics, finite};
 use super::optimizer::Moments;
@@ -60,6 +61,8 @@ pub(super) struct Session<'a> {
     /// In the process that writes.
     pub(super) metrics: Option<Metrics<'a>>,
     pub(super) group: Group,
+    /// What the tasks came to at the end.
+    pub(super) scores: Option<Vec<TaskScore>>,
 }
 
 /// What is done with a step that was computed.
@@ -94,7 +97,8 @@ impl Session<'_> {
                         self.digest,
                         &self.progress,
                         &self.interventions,
-                    )?;
+                    )?
+                    .with_tokenizer(self.set.tokenizer)?;
                     self.saver.start(self.run, packed);
                 }
             }
@@ -158,6 +162,7 @@ impl Session<'_> {
             on_event(Event::Evaluated { step, validation_loss, bits_per_byte });
             *validated = Some(sources);
         }
+        self.evaluate(step, on_event)?;
         let (validation_loss, bits) = match validated.as_deref().map(total) {
             Some((loss, bits)) => (finite(loss), bits),
             None => (None, None),
@@ -176,6 +181,30 @@ impl Session<'_> {
             validation_bits_per_byte: bits,
         })?;
         Ok(true)
+    }
+
+    /// Scores the tasks that are due behind step `step`.
+    pub(super) fn evaluate(
+        &mut self,
+        step: u64,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), TrainError> {
+        let (steps, every) = (self.settings.steps, self.settings.eval_every);
+        let mut scores = Vec::new();
+        // The others of a group wait.
+        if !self.group.is_first() {
+            return Ok(());
+        }
+        for task in self.set.tasks.iter().filter(|task| task.is_due(step, steps, every)) {
+            let (score, _) = task.score(&self.trainer.model)?;
+            on_event(Event::Scored { step, score: &score });
+            scores.push(score);
+        }
+        evaluation::append(self.run, step, &scores)?;
+        if step == steps {
+            self.scores = Some(scores);
+        }
+        Ok(())
     }
 
     /// Global indices of the samples that step `step` reads.

@@ -69,6 +69,8 @@ fn token_set(store: &Store) -> TokenSet<'_> {
         vocab_size: VOCAB,
         sequence_length: LENGTH,
         text_bytes: Some(&|ids| Some(ids.len() as u64)),
+        tokenizer: None,
+        tasks: &[],
     }
 }
 

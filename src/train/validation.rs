@@ -203,6 +203,8 @@ mod tests {
             vocab_size: 1_000,
             sequence_length: length,
             text_bytes: Some(&bytes),
+            tokenizer: None,
+            tasks: &[],
         };
         Validation::open(&set, length)
     }

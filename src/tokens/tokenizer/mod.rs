@@ -9,6 +9,7 @@ mod encodings;
 mod engine;
 mod error;
 mod exact;
+pub(crate) mod export;
 pub(crate) mod files;
 pub mod fit;
 mod forms;

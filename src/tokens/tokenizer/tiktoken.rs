@@ -25,6 +25,47 @@ pub(super) fn load(
     file: &File,
     companion: impl Fn(&str) -> Result<Option<File>, TokenizerError>,
 ) -> Result<Parts, TokenizerError> {
+    let (ranks, pattern, special) = read(file, companion)?;
+    let merges = ranks.merges();
+    let mut parts = huggingface::from_canonical(file, &ranks.canonical(&pattern, &merges))?;
+    if pattern.trailing {
+        let trailing = Trailing::new(ranks.white_space(&merges));
+        parts.engine.set_trailing(trailing.map_err(|error| file.unsupported(error.to_string()))?);
+    }
+    parts.ids.extend(special.iter().map(|(name, &id)| (name.clone(), id)));
+    parts.apart = special.into_iter().map(|(name, id)| (id, name)).collect();
+    Ok(parts)
+}
+
+/// The same as a `tokenizer.json` of version 1.0.
+pub(super) fn export(
+    file: &File,
+    companion: impl Fn(&str) -> Result<Option<File>, TokenizerError>,
+) -> Result<Value, TokenizerError> {
+    let (ranks, pattern, special) = read(file, companion)?;
+    let mut model = ranks.canonical(&pattern, &ranks.merges())["model"].take();
+    // An added token takes the next free id, unless the vocabulary has it.
+    for (name, id) in &special {
+        model["vocab"][name] = (*id).into();
+    }
+    if let Some(model) = model.as_object_mut() {
+        model.remove("byte_level");
+    }
+    // In the library's dialect `$` is the end of a line and `\z` that of the text.
+    let regex = if pattern.trailing {
+        pattern.regex.replace(r"|\s*[\r\n]+", r"|\s+\z|\s*[\r\n]+")
+    } else {
+        pattern.regex
+    };
+    let special = special.into_iter();
+    Ok(super::export::byte_level(&super::export::words(&regex), &model, special))
+}
+
+/// Tokens, how texts are split, and special tokens.
+fn read(
+    file: &File,
+    companion: impl Fn(&str) -> Result<Option<File>, TokenizerError>,
+) -> Result<(Ranks, Pattern, BTreeMap<String, u32>), TokenizerError> {
     let ranks = Ranks::read(file)?;
     let name = super::files::companions(&file.name).pop();
     let beside = name.as_deref().map(&companion).transpose()?.flatten();
@@ -52,15 +93,7 @@ pub(super) fn load(
         (None, None) => return Err(unknown(file, ranks.tokens.len(), name.as_deref())),
     };
     ranks.check_holes(file, &special)?;
-    let merges = ranks.merges();
-    let mut parts = huggingface::from_canonical(file, &ranks.canonical(&pattern, &merges))?;
-    if pattern.trailing {
-        let trailing = Trailing::new(ranks.white_space(&merges));
-        parts.engine.set_trailing(trailing.map_err(|error| file.unsupported(error.to_string()))?);
-    }
-    parts.ids.extend(special.iter().map(|(name, &id)| (name.clone(), id)));
-    parts.apart = special.into_iter().map(|(name, id)| (id, name)).collect();
-    Ok(parts)
+    Ok((ranks, pattern, special))
 }
 
 /// The encoding of OpenAI's that a file is, by name or else by its number of ranks.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::files::File;
-use super::{Parts, TokenizerError, encodings, huggingface};
+use super::{Parts, TokenizerError, encodings, export, huggingface};
 
 /// Tokenizer classes of transformers whose files these are.
 const CLASSES: &[&str] = &["GPT2", "Roberta", "Bart", "OPT", "Phi", "CodeGen", "GPTNeoX"];
@@ -12,17 +12,7 @@ pub(super) fn load(
     file: &File,
     companion: impl Fn(&str) -> Result<Option<File>, TokenizerError>,
 ) -> Result<Parts, TokenizerError> {
-    let plain = file.name.strip_suffix(".gz").unwrap_or(&file.name);
-    let prefix = plain.strip_suffix("vocab.json").unwrap_or_default();
-    let vocabulary = file.json()?;
-    if !vocabulary.is_object() {
-        return Err(file.wrong("it is no object of tokens and ids"));
-    }
-    check_class(file, companion(&format!("{prefix}tokenizer_config.json"))?)?;
-    let name = format!("{prefix}merges.txt");
-    let merges = companion(&name)?
-        .ok_or_else(|| TokenizerError::Missing { file: file.name.clone(), missing: name })?;
-    let merges = pairs(&merges, &vocabulary)?;
+    let (vocabulary, merges) = read(file, companion)?;
     let value = json!({
         "version": "2.0",
         "pre_tokenizer": {
@@ -39,6 +29,36 @@ pub(super) fn load(
         },
     });
     huggingface::from_canonical(file, &value)
+}
+
+/// The same as a `tokenizer.json` of version 1.0.
+pub(super) fn export(
+    file: &File,
+    companion: impl Fn(&str) -> Result<Option<File>, TokenizerError>,
+) -> Result<Value, TokenizerError> {
+    let (vocabulary, merges) = read(file, companion)?;
+    let special: Vec<_> = export::end_tokens(&vocabulary).collect();
+    let model = json!({ "type": "BPE", "vocab": vocabulary, "merges": merges });
+    Ok(export::byte_level(&export::gpt2_words(), &model, special.into_iter()))
+}
+
+/// Ids by token, and the merges.
+fn read(
+    file: &File,
+    companion: impl Fn(&str) -> Result<Option<File>, TokenizerError>,
+) -> Result<(Value, Vec<[String; 2]>), TokenizerError> {
+    let plain = file.name.strip_suffix(".gz").unwrap_or(&file.name);
+    let prefix = plain.strip_suffix("vocab.json").unwrap_or_default();
+    let vocabulary = file.json()?;
+    if !vocabulary.is_object() {
+        return Err(file.wrong("it is no object of tokens and ids"));
+    }
+    check_class(file, companion(&format!("{prefix}tokenizer_config.json"))?)?;
+    let name = format!("{prefix}merges.txt");
+    let merges = companion(&name)?
+        .ok_or_else(|| TokenizerError::Missing { file: file.name.clone(), missing: name })?;
+    let merges = pairs(&merges, &vocabulary)?;
+    Ok((vocabulary, merges))
 }
 
 /// Other models have files of these names with another pattern (Qwen's, say).

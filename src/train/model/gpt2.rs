@@ -11,6 +11,7 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 use super::super::TrainError;
+use super::cached::Past;
 use super::{Attention, Draft, INITIAL_DEVIATION, Parameter, Rows};
 use crate::config::train::TrainSettings;
 
@@ -69,17 +70,19 @@ impl Gpt2 {
         Self { heads: Attention::new(settings), device }
     }
 
-    /// The stream that the first block reads. Positions count from the start of a row.
+    /// The stream that the first block reads. The first position of a row is `start`.
     pub(super) fn embed(
         &self,
         body: &[Parameter],
         ids: &Tensor,
         rows: Rows<'_>,
+        start: i64,
     ) -> Result<Tensor, TrainError> {
         let [tokens, positions, ..] = body else {
             unreachable!("drafts() lists two embeddings");
         };
-        let at = Tensor::f_arange(rows.length, (Kind::Int64, self.device))?;
+        let end = start + rows.length;
+        let at = Tensor::f_arange_start(start, end, (Kind::Int64, self.device))?;
         let positions = Tensor::f_embedding(&positions.tensor, &at, -1, false, false)?;
         let tokens = Tensor::f_embedding(&tokens.tensor, ids, -1, false, false)?;
         Ok(tokens.f_add(&positions)?)
@@ -97,6 +100,17 @@ impl Gpt2 {
         stream: &Tensor,
         rows: Rows<'_>,
     ) -> Result<Tensor, TrainError> {
+        self.block_behind(weights, stream, rows, None)
+    }
+
+    /// [`Gpt2::block`], where `past` holds keys and values of the positions before.
+    pub(super) fn block_behind(
+        &self,
+        weights: &[Parameter],
+        stream: &Tensor,
+        rows: Rows<'_>,
+        past: Option<&mut Past>,
+    ) -> Result<Tensor, TrainError> {
         let [norm, norm_bias, joint, joint_bias, output, output_bias, mlp @ ..] = weights else {
             unreachable!("drafts() lists them");
         };
@@ -110,7 +124,11 @@ impl Gpt2 {
             let part = self.heads.split(&parts[part], rows, self.heads.heads)?;
             Ok(part.f_transpose(1, 2)?)
         };
-        let mixed = self.heads.attend(&head(0)?, &head(1)?, &head(2)?, rows)?;
+        let (key, value) = match past {
+            Some(past) => past.extend(&head(1)?, &head(2)?)?,
+            None => (head(1)?, head(2)?),
+        };
+        let mixed = self.heads.attend(&head(0)?, &key, &value, rows)?;
         let stream = stream.f_add(&self.linear(&mixed, output, output_bias)?)?;
 
         let input = self.norm(&stream, mlp_norm, mlp_norm_bias)?;

@@ -11,6 +11,7 @@ use std::ops::Range;
 use tch::{Device, Tensor};
 
 use super::super::TrainError;
+use super::cached::Past;
 use super::rotary::Rotary;
 use super::{Attention, Draft, INITIAL_DEVIATION, Parameter, Rows};
 use crate::config::train::TrainSettings;
@@ -131,9 +132,21 @@ impl Llama {
         stream: &Tensor,
         rows: Rows<'_>,
     ) -> Result<Tensor, TrainError> {
+        self.block_behind(weights, stream, rows, None)
+    }
+
+    /// [`Llama::block`], where `past` holds keys and values of the positions before.
+    pub(super) fn block_behind(
+        &self,
+        weights: &[Parameter],
+        stream: &Tensor,
+        rows: Rows<'_>,
+        past: Option<&mut Past>,
+    ) -> Result<Tensor, TrainError> {
         let block = Block::of(weights);
-        let rotary = self.rotary.first(rows.length)?;
-        let stream = stream.f_add(&self.attention(&block, stream, &rotary, rows)?)?;
+        let rotary =
+            self.rotary.range(past.as_ref().map_or(0, |past| past.length()), rows.length)?;
+        let stream = stream.f_add(&self.attention(&block, stream, &rotary, rows, past)?)?;
         let input = self.norm(&stream, block.mlp_norm)?;
         let gate = self.linear(&input, block.gate)?.f_silu()?;
         let gated = gate.f_mul(&self.linear(&input, block.up)?)?;
@@ -154,6 +167,7 @@ impl Llama {
         stream: &Tensor,
         rotary: &Rotary,
         rows: Rows<'_>,
+        past: Option<&mut Past>,
     ) -> Result<Tensor, TrainError> {
         let Attention { heads, kv_heads, .. } = self.heads;
         let input = self.norm(stream, block.norm)?;
@@ -169,6 +183,10 @@ impl Llama {
         let value = project(2, kv_heads)?.f_transpose(1, 2)?;
         let query = rotary.rotate(&query.f_transpose(1, 2)?)?;
         let key = rotary.rotate(&key.f_transpose(1, 2)?)?;
+        let (key, value) = match past {
+            Some(past) => past.extend(&key, &value)?,
+            None => (key, value),
+        };
         self.linear(&self.heads.attend(&query, &key, &value, rows)?, block.output)
     }
 

@@ -6,6 +6,7 @@
 //! | [`llama`] | `LlamaForCausalLM`; with norms on queries and keys `Qwen3ForCausalLM` |
 //! | [`gpt2`] | `GPT2LMHeadModel` |
 //! | [`rotary`] | positions of the former |
+//! | [`cached`] | token after token, for generation |
 //! | [`export`] | `config.json` |
 //!
 //! [`Model::hidden`] stops before the output matrix: the logits of a whole batch are the largest
@@ -24,6 +25,7 @@ use crate::config::train::{Architecture, Precision, TrainSettings};
 use super::TrainError;
 use super::random::normals;
 
+pub(crate) mod cached;
 pub(crate) mod export;
 mod gpt2;
 mod llama;
@@ -129,6 +131,8 @@ pub(crate) struct Model {
     form: Form,
     tied: bool,
     pub(crate) layers: usize,
+    /// See [`compute_kind`].
+    kind: Kind,
 }
 
 enum Form {
@@ -142,6 +146,29 @@ impl Model {
     /// # Errors
     /// When libtorch cannot make a tensor (out of memory, say).
     pub(crate) fn new(settings: &TrainSettings, device: Device) -> Result<Self, TrainError> {
+        Self::made(settings, device, |draft| draft.make(settings.seed, device))
+    }
+
+    /// The model with weights that `weight` gives by name and shape, to be asked and not trained.
+    ///
+    /// # Errors
+    /// When `weight` or libtorch fails.
+    pub(crate) fn of(
+        settings: &TrainSettings,
+        device: Device,
+        mut weight: impl FnMut(&str, &[i64]) -> Result<Tensor, TrainError>,
+    ) -> Result<Self, TrainError> {
+        Self::made(settings, device, |draft| {
+            let tensor = weight(&draft.name, &draft.shape)?.f_to_device(device)?;
+            Ok(Parameter { name: draft.name, shape: draft.shape, tensor, role: draft.role })
+        })
+    }
+
+    fn made(
+        settings: &TrainSettings,
+        device: Device,
+        make: impl FnMut(Draft) -> Result<Parameter, TrainError>,
+    ) -> Result<Self, TrainError> {
         let (drafts, form) = match settings.architecture {
             Architecture::Llama => {
                 (llama::drafts(settings), Form::Llama(llama::Llama::new(settings, device)?))
@@ -150,14 +177,23 @@ impl Model {
                 (gpt2::drafts(settings), Form::Gpt2(gpt2::Gpt2::new(settings, device)))
             }
         };
-        let parameters = drafts.into_iter().map(|draft| draft.make(settings.seed, device));
         Ok(Self {
-            parameters: parameters.collect::<Result<_, _>>()?,
+            parameters: drafts.into_iter().map(make).collect::<Result<_, _>>()?,
             device,
             form,
             tied: settings.tie_embeddings,
             layers: settings.layers as usize,
+            kind: compute_kind(settings),
         })
+    }
+
+    /// The logits `[positions, vocabulary]` in 32 bits of `hidden` `[positions, width]`.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub(crate) fn logits(&self, hidden: &Tensor) -> Result<Tensor, TrainError> {
+        let [hidden, head] = [hidden, self.head()].map(|factor| factor.f_to_kind(self.kind));
+        Ok(hidden?.f_mm(&head?.f_tr()?)?.f_to_kind(Kind::Float)?)
     }
 
     /// Where the output matrix stands in [`Model::parameters`].
@@ -196,7 +232,7 @@ impl Model {
     pub(crate) fn embed(&self, ids: &Tensor, rows: Rows<'_>) -> Result<Tensor, TrainError> {
         match &self.form {
             Form::Llama(_) => llama::Llama::embed(self.body(), ids),
-            Form::Gpt2(form) => form.embed(self.body(), ids, rows),
+            Form::Gpt2(form) => form.embed(self.body(), ids, rows, 0),
         }
     }
 

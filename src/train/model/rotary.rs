@@ -47,14 +47,14 @@ impl Rotary {
         Ok(Self { cosine: table(libm::cosf)?, sine: table(libm::sinf)? })
     }
 
-    /// The tables of the first `length` positions.
+    /// The tables of `length` positions from `start` on.
     ///
     /// # Errors
     /// When libtorch fails.
-    pub(super) fn first(&self, length: i64) -> Result<Self, TrainError> {
+    pub(super) fn range(&self, start: i64, length: i64) -> Result<Self, TrainError> {
         Ok(Self {
-            cosine: self.cosine.f_narrow(0, 0, length)?,
-            sine: self.sine.f_narrow(0, 0, length)?,
+            cosine: self.cosine.f_narrow(0, start, length)?,
+            sine: self.sine.f_narrow(0, start, length)?,
         })
     }
 
