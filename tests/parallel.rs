@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Lab, call, fail, sample, succeed, tamis};
 
-const STEPS: usize = 40;
+const STEPS: usize = 24;
 
 /// A run up to its shards, whose training has an epoch of some 10 steps of five sequences.
 fn tokenized(lab: &Lab) -> PathBuf {
@@ -20,7 +20,7 @@ fn tokenized(lab: &Lab) -> PathBuf {
         "name = \"t\"\nseed = 3\n[[source]]\nname = \"plain\"\npath = {:?}\n\
          [tokens]\ntokenizer = {:?}\nsequence_length = 64\nvalidation_fraction = 0.3\n\
          [train]\npreset = \"30k\"\nsteps = {STEPS}\nbatch_tokens = 320\nlearning_rate = 0.01\n\
-         eval_every = 15\ncheckpoint_every = 4\ndevice = \"cpu\"\n",
+         eval_every = 10\ncheckpoint_every = 4\ndevice = \"cpu\"\n",
         lab.text("corpus/*.txt"),
         sample("tokenizers/gpt2.json"),
     );
@@ -121,7 +121,7 @@ fn with_ordered_sums_1_2_and_4_processes_give_the_same_bytes_and_each_may_go_on(
 
     // Killed with 2, killed with 1, ended with 4; over epochs.
     let run = copy(&tokenized, lab.path("elastic"));
-    for (processes, until) in [("2", 10), ("1", 26)] {
+    for (processes, until) in [("2", 6), ("1", 15)] {
         let options = ["--ordered-sums", "--nproc", processes];
         let mut child = started(&run, &options, until);
         child.kill().unwrap();
@@ -156,7 +156,7 @@ fn without_them_two_processes_come_near_one() {
     std::fs::remove_dir_all(run.join(format!("checkpoints/step-{STEPS:08}"))).unwrap();
     let output = train(&run, &["--nproc", "1"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && stderr.contains("going on from step 36"), "{stderr}");
+    assert!(output.status.success() && stderr.contains("going on from step 20"), "{stderr}");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_process_that_dies_or_hangs_is_named_and_costs_nothing() {
         ),
     ]) {
         let run = copy(&tokenized, lab.path(&format!("run-{number}")));
-        let child = started(&run, options, 9);
+        let child = started(&run, options, 6);
         signal(worker(child.id(), 2), signal_name);
         let begun = Instant::now();
         let output = child.wait_with_output().unwrap();
