@@ -98,7 +98,7 @@ fn what_does_not_fit_is_said_with_the_next_step() {
         ([&good[..], &["--where", "loss > 9"]].concat(), "check the columns and --where"),
         ([&good[..], &["--at", "13B"]].concat(), "such as 13e9:5e12"),
         ([&good[..], &["--pool", "a=5"]].concat(), "no run has the recipe `a`"),
-        (vec!["plan-compute", "--flops", "-1"], "--flops"),
+        (vec!["plan-compute", "--flops=-1"], "--flops -1: give a number above 0"),
         (vec!["plan-compute", "--gpus", "8", "--days", "1", "--gpu", "h1000"], "known are v100"),
         (vec!["plan-compute", "--flops", "1e21", "--fit", &runs], "neither a scale.json"),
     ] {

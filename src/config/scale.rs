@@ -350,18 +350,18 @@ sets = ["held-out/*.jsonl"]
         let file = FILE
             .replace("[3e4, 6e4, 1.2e5, 2.4e5]", "[6e4, 3e4]")
             .replace("name = \"curated\"", "name = \"all\"")
-            .replace("1e17", "-1")
-            .replace("learning_rates", "learning_rate");
+            .replace("1e17", "-1");
         let said = refused(&file);
         for part in [
             "no rising list of numbers",
             "2 sizes are too few",
             "two recipes are named `all`",
             "flops = -1 is no positive number",
-            "learning_rates",
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }
+        let said = refused(&FILE.replace("learning_rates", "learning_rate"));
+        assert!(said.contains("did you mean `learning_rates`?"), "{said}");
         let said = refused("name = \"x\"\n[lader]\n");
         assert!(said.contains("did you mean `ladder`?") && said.contains("there is no `recipe`"));
     }
