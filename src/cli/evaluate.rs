@@ -71,6 +71,7 @@ impl Evaluate {
 }
 
 /// The tasks of a file.
+#[expect(clippy::disallowed_methods, reason = "a file that the user names")]
 fn read(path: &Path) -> anyhow::Result<Vec<EvaluateConfig>> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Usage(format!("{} cannot be read: {error}", path.display())))?;
@@ -103,6 +104,7 @@ pub(super) fn load(
     configs.iter().map(|config| Task::load(config, tokenizer, begin, length)).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a file that the user names")]
 fn write_items(path: &Path, items: &[ItemScore]) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     for item in items {

@@ -102,6 +102,7 @@ enum Draw {
 }
 
 #[derive(Args)]
+#[expect(clippy::struct_field_names, reason = "the names of the flags")]
 struct ColumnNames {
     /// Column of the parameters.
     #[arg(long, value_name = "NAME", default_value = "params")]

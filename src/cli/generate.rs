@@ -41,6 +41,7 @@ pub(super) struct Generate {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the keys of the JSON")]
 struct Sample<'a> {
     sample: u64,
     prompt: &'a str,

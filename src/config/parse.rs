@@ -103,10 +103,8 @@ pub(super) fn parse(path: &Path, file: &str, sets: &[String]) -> Result<Pipeline
         .collect::<Vec<_>>();
     let documents = single::<Documents>(tables.remove("documents"), "documents", &mut errors);
     let mut tokens = single::<Tokens>(tables.remove("tokens"), "tokens", &mut errors);
-    let mut train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors);
-    for task in train.iter_mut().flat_map(|train| &mut train.value.evaluate) {
-        task.resolve_paths(base);
-    }
+    let train = single::<TrainConfig>(tables.remove("train"), "train", &mut errors)
+        .map(|train| with_paths(train, base));
     if let Some(tokens) = &mut tokens {
         tokens.value.resolve_paths(base);
         check_form_and_tokens(tokens, &sources, &mut errors);
@@ -237,6 +235,12 @@ pub(super) fn list<'a>(
         }
     }
     tables
+}
+
+/// `[train]` with paths relative to `base` made paths from here.
+fn with_paths(mut train: Located<TrainConfig>, base: &Path) -> Located<TrainConfig> {
+    train.value.resolve_paths(base);
+    train
 }
 
 /// The table `[name]`.

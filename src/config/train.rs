@@ -166,6 +166,7 @@ pub struct TrainConfig {
 /// `checkpoint_every`, `keep_every`, `activation_checkpointing` and `device` are left out, so that
 /// changing them goes on with the same run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each choice")]
 pub struct TrainSettings {
     /// The form of the decoder.
     pub architecture: Architecture,
@@ -266,6 +267,13 @@ const MAX_LAYERS: u32 = 1_000;
 const MAX_WIDTH: u32 = 1 << 17;
 
 impl TrainConfig {
+    /// Makes paths relative to the folder `base` of the pipeline file ones from here.
+    pub(crate) fn resolve_paths(&mut self, base: &std::path::Path) {
+        for task in &mut self.evaluate {
+            task.resolve_paths(base);
+        }
+    }
+
     /// Decides everything the user left open, for sequences of `sequence_length` tokens of a
     /// vocabulary of `vocab_size`.
     ///

@@ -241,7 +241,7 @@ fn one(side: &Side<'_>, question: &Question) -> Recipe {
         recipe: side.recipe.to_owned(),
         runs: side.runs.to_vec(),
         fit: side.fit.clone(),
-        intervals: Intervals::of(side.draws.iter(), 0.95),
+        intervals: Intervals::of(&side.draws.iter(), 0.95),
         approach2: approach2(side.runs),
         power,
         held_out: side.held_out.cloned(),

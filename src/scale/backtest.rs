@@ -34,6 +34,7 @@ impl Case {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a table of data-samples")]
 fn mlfoundations() -> Runs {
     let path = format!("{}/data-samples/scaling/mlfoundations.csv", env!("CARGO_MANIFEST_DIR"));
     let table = Table::parse(&std::fs::read_to_string(path).unwrap()).unwrap();

@@ -83,7 +83,7 @@ pub struct Intervals {
 impl Intervals {
     /// The middle `share` of each parameter; none without draws.
     #[must_use]
-    pub fn of<'a>(laws: impl Iterator<Item = &'a Law> + Clone, share: f64) -> Option<Self> {
+    pub fn of<'a>(laws: &(impl Iterator<Item = &'a Law> + Clone), share: f64) -> Option<Self> {
         let interval = |value: fn(&Law) -> f64| {
             Interval::of(&laws.clone().map(value).collect::<Vec<f64>>(), share)
         };
@@ -134,9 +134,9 @@ pub fn draw(recipes: &[(String, Vec<Run>)], fits: &[Fit], settings: Settings) ->
             let mut drawn = Vec::new();
             for attempt in 0..ATTEMPTS {
                 let number = index * ATTEMPTS + attempt;
-                let mut draws = Draws::new(settings.seed, "scale bootstrap", number);
+                let mut random = Draws::new(settings.seed, "scale bootstrap", number);
                 let picks: Vec<usize> =
-                    (0..cells.len()).map(|_| draws.below(cells.len())).collect();
+                    (0..cells.len()).map(|_| random.below(cells.len())).collect();
                 drawn = placed.iter().map(|recipe| recipe.draw(method, &picks)).collect();
                 let fit = |runs: &Vec<Drawn<'_>>, fit: &Fit| {
                     fit.shared_exponents || enough(distinct(runs.iter().map(|drawn| drawn.run)))
@@ -194,7 +194,9 @@ impl<'a> Placed<'a> {
         match method {
             Method::Runs => {
                 let mut counts = vec![0.0; picks.len()];
-                picks.iter().for_each(|pick| counts[*pick] += 1.0);
+                for pick in picks {
+                    counts[*pick] += 1.0;
+                }
                 let weighted = self.runs.iter().map(|(run, cell)| Drawn {
                     run,
                     ln_loss: libm::log(run.loss),

@@ -281,7 +281,9 @@ pub(crate) fn refit(recipes: &[Vec<Drawn<'_>>], fits: &[Fit]) -> Vec<Law> {
     let laws = if fits.iter().any(|fit| fit.shared_exponents) {
         let groups: Vec<Vec<Sample>> = recipes.iter().map(|runs| samples(runs)).collect();
         let mut start = vec![fits[0].law.alpha, fits[0].law.beta];
-        fits.iter().for_each(|fit| start.extend(&point(&fit.law)[..3]));
+        for fit in fits {
+            start.extend(&point(&fit.law)[..3]);
+        }
         laws(&search_shared(&groups, &start).1)
     } else {
         let each = recipes.iter().zip(fits);

@@ -35,7 +35,7 @@ pub(crate) struct Minimum {
 pub(crate) fn minimise(
     mut function: impl FnMut(&[f64], &mut [f64]) -> f64,
     start: &[f64],
-    stop: Stop,
+    limits: Stop,
 ) -> Minimum {
     let size = start.len();
     let mut at = Place::new(start.to_vec());
@@ -47,14 +47,13 @@ pub(crate) fn minimise(
     let mut direction = vec![0.0; size];
     let (mut good, mut trial) = (Place::new(vec![0.0; size]), Place::new(vec![0.0; size]));
     let mut earlier = [f64::INFINITY; 3];
-    for iteration in 0..stop.iterations {
-        if at.gradient.iter().all(|slope| slope.abs() <= stop.gradient) {
+    for iteration in 0..limits.iterations {
+        if at.gradient.iter().all(|slope| slope.abs() <= limits.gradient) {
             break;
         }
         history.direction(&at.gradient, &mut direction);
         let mut slope = dot(&direction, &at.gradient);
-        // Written so that NaN counts as uphill.
-        if !(slope < 0.0) {
+        if slope.is_nan() || slope >= 0.0 {
             history.pairs.clear();
             history.direction(&at.gradient, &mut direction);
             slope = dot(&direction, &at.gradient);
@@ -94,7 +93,7 @@ pub(crate) fn minimise(
         history.push(&at, &good);
         std::mem::swap(&mut at, &mut good);
         let before = std::mem::replace(&mut earlier[iteration % 3], at.value);
-        if before - at.value <= stop.decrease * at.value.abs() {
+        if before - at.value <= limits.decrease * at.value.abs() {
             break;
         }
     }
@@ -163,7 +162,9 @@ impl History {
         }
         if let Some(last) = self.pairs.last() {
             let scale = 1.0 / (last.inverse * dot(&last.change, &last.change));
-            out.iter_mut().for_each(|out| *out *= scale);
+            for out in &mut *out {
+                *out *= scale;
+            }
         }
         for (pair, share) in self.pairs.iter().zip(&shares) {
             let back = pair.inverse * dot(&pair.change, out);

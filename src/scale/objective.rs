@@ -47,8 +47,12 @@ fn add(samples: &[Sample], [a, b, e, alpha, beta]: [f64; 5], slope: &mut [f64; 5
             tokens[at] = b - beta * sample.ln_tokens;
         }
         // Over all lanes, whether used or not, so that the loops have a fixed length.
-        params.iter_mut().for_each(|value| *value = exp(*value));
-        tokens.iter_mut().for_each(|value| *value = exp(*value));
+        for value in &mut params {
+            *value = exp(*value);
+        }
+        for value in &mut tokens {
+            *value = exp(*value);
+        }
         for at in 0..LANES {
             logs[at] = ln(params[at] + tokens[at] + floor);
         }

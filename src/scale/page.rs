@@ -96,9 +96,9 @@ fn one(page: &mut String, evaluation: &Evaluation) {
 
 fn table(page: &mut String, header: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     page.push_str("<table><tr>");
-    header.iter().for_each(|name| {
+    for name in header {
         let _ = write!(page, "<th>{}</th>", escaped(name));
-    });
+    }
     page.push_str("</tr>\n");
     for row in rows {
         page.push_str("<tr>");

@@ -119,7 +119,7 @@ impl Runs {
         let (seed, flops) = (optional(&columns.seed), optional(&columns.flops));
         let (unique, tokenizer) = (optional(&columns.unique), optional(&columns.tokenizer));
         let mut found = Self::default();
-        let mut seen: BTreeMap<Key, usize> = BTreeMap::new();
+        let mut earlier: BTreeMap<Key, usize> = BTreeMap::new();
         let mut tokenizers: BTreeMap<(String, String), String> = BTreeMap::new();
         for (index, row) in table.rows.iter().enumerate() {
             if !wanted(index) {
@@ -179,12 +179,12 @@ impl Runs {
                     )));
                 }
             }
-            if let Some(line) = seen.get(&key(&run)) {
+            if let Some(line) = earlier.get(&key(&run)) {
                 let reason = format!("the same run as line {line}");
                 found.excluded.push(Excluded { line: row.line, reason });
                 continue;
             }
-            seen.insert(key(&run), row.line);
+            earlier.insert(key(&run), row.line);
             found.runs.push(run);
         }
         if found.runs.is_empty() {

@@ -12,6 +12,7 @@ use super::statistics::Interval;
 use super::table::Table;
 
 /// A table of published runs.
+#[expect(clippy::disallowed_methods, reason = "a table of data-samples")]
 fn published(name: &str, columns: &Columns, wanted: impl Fn(&Run) -> bool) -> Runs {
     let path = format!("{}/data-samples/scaling/{name}", env!("CARGO_MANIFEST_DIR"));
     let table = Table::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -52,7 +53,7 @@ fn chinchillas_runs_give_epochs_fit() {
     near(law.beta, 0.367_183, 1e-3);
     let settings = Settings { draws: 300, seed: 0, method: None };
     let laws = draw(&chinchilla(), &fits, settings);
-    let intervals = Intervals::of(laws.iter().map(|laws| &laws[0]), 0.95).unwrap();
+    let intervals = Intervals::of(&laws.iter().map(|laws| &laws[0]), 0.95).unwrap();
     // Three hundred draws: the ends scatter more than in the test of 4,000 below.
     ends(intervals.alpha, 0.317, 0.373, 0.05);
     ends(intervals.beta, 0.331, 0.415, 0.06);
@@ -64,7 +65,7 @@ fn chinchillas_runs_give_epochs_fit() {
 fn chinchillas_intervals_are_the_published_ones() {
     let fits = fit(&chinchilla(), Starts::Some(200)).unwrap();
     let laws = draw(&chinchilla(), &fits, Settings { draws: 4_000, seed: 42, method: None });
-    let of = Intervals::of(laws.iter().map(|laws| &laws[0]), 0.95).unwrap();
+    let of = Intervals::of(&laws.iter().map(|laws| &laws[0]), 0.95).unwrap();
     ends(of.a, 285.2, 743.6, 0.08);
     ends(of.b, 1_042.0, 5_810.0, 0.08);
     ends(of.e, 1.769, 1.871, 0.03);
@@ -74,10 +75,10 @@ fn chinchillas_intervals_are_the_published_ones() {
 
 #[test]
 fn olmos_ladder_gives_its_published_prediction() {
-    let rungs = ["1xC", "2xC", "5xC", "10xC"];
+    let lengths = ["1xC", "2xC", "5xC", "10xC"];
     let columns = Columns { seed: "run".to_owned(), ..Columns::default() };
     let runs = published("olmo-ladder.csv", &columns, |run| {
-        rungs.iter().any(|rung| run.seed.ends_with(&format!("-{rung}")))
+        lengths.iter().any(|length| run.seed.ends_with(&format!("-{length}")))
     });
     assert_eq!(runs.runs.len(), 16);
     let recipes: Vec<(String, Vec<Run>)> = vec![(String::new(), runs.runs)];

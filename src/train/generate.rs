@@ -158,7 +158,12 @@ mod tests {
     const PLAIN: Sampling = Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, seed: 1 };
 
     #[test]
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::float_cmp,
+        reason = "small numbers; shares of 0 and of 1 are exact"
+    )]
     fn draws_follow_the_probabilities() {
         let logits: Vec<f32> = [0.1_f64, 0.6, 0.3].map(|p| libm::log(p) as f32).to_vec();
         let share = |sampling: Sampling, id: u32| {
@@ -180,6 +185,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "bytes")]
     fn characters_are_given_whole() {
         // A token a byte.
         let decode = |ids: &[u32]| -> Result<String, ()> {

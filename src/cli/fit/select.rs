@@ -88,14 +88,12 @@ fn column(table: &Table, index: usize) -> Column {
     let numbers: Option<Vec<Option<f64>>> = fields()
         .map(|field| if field.is_empty() { Some(None) } else { field.parse().ok().map(Some) })
         .collect();
-    match numbers {
-        Some(numbers) => Series::new(name, numbers).into(),
-        None => {
-            let texts: Vec<Option<&str>> =
-                fields().map(|field| (!field.is_empty()).then_some(field)).collect();
-            Series::new(name, texts).into()
-        }
+    if let Some(numbers) = numbers {
+        return Series::new(name, numbers).into();
     }
+    let texts: Vec<Option<&str>> =
+        fields().map(|field| (!field.is_empty()).then_some(field)).collect();
+    Series::new(name, texts).into()
 }
 
 #[cfg(test)]

@@ -121,8 +121,8 @@ impl Gpt2 {
         let joint = self.linear(&input, joint, joint_bias)?;
         let parts = joint.f_chunk(3, -1)?;
         let head = |part: usize| -> Result<Tensor, TrainError> {
-            let part = self.heads.split(&parts[part], rows, self.heads.heads)?;
-            Ok(part.f_transpose(1, 2)?)
+            let split = self.heads.split(&parts[part], rows, self.heads.heads)?;
+            Ok(split.f_transpose(1, 2)?)
         };
         let (key, value) = match past {
             Some(past) => past.extend(&head(1)?, &head(2)?)?,

@@ -276,6 +276,7 @@ impl Model {
 
 /// The rows that a forward pass reads.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "rows of a batch")]
 pub(crate) struct Rows<'a> {
     pub(crate) rows: i64,
     /// Tokens in each.

@@ -392,7 +392,7 @@ impl Group {
         split: &Split,
         values: &mut [f64],
         gradients: &mut [Tensor],
-        kept: Kept,
+        kept: &Kept,
     ) -> Result<(), TrainError> {
         if self.is_alone() && !self.ordered {
             return Ok(());

@@ -49,6 +49,7 @@ fn gradient(part: usize) -> [Tensor; 2] {
     })
 }
 
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 /// The gradient of a step of `samples`, each of which is one part's worth.
 fn summed(group: &mut Group, samples: usize) -> (Vec<f64>, Vec<f32>) {
     let split = group.split(samples);
@@ -65,7 +66,7 @@ fn summed(group: &mut Group, samples: usize) -> (Vec<f64>, Vec<f32>) {
         }
         group.keep(&sum, &mut kept).unwrap();
     }
-    group.sum(&split, &mut values, &mut sum, kept).unwrap();
+    group.sum(&split, &mut values, &mut sum, &kept).unwrap();
     (values, buckets::to_host(&buckets::flatten(&sum).unwrap()).unwrap())
 }
 
@@ -123,7 +124,7 @@ fn what_process_0_has_all_get() {
 #[test]
 fn the_death_of_one_is_told_to_all_at_once() {
     let begun = Instant::now();
-    let found = together(4, false, Duration::from_secs(60), |group| {
+    let found = together(4, false, Duration::from_mins(1), |group| {
         if group.rank == 2 {
             // Its connections close, as those of a process that is killed.
             return String::new();
@@ -144,7 +145,7 @@ fn the_death_of_one_is_told_to_all_at_once() {
 
 #[test]
 fn what_one_fails_of_all_say() {
-    let found = together(3, true, Duration::from_secs(60), |group| {
+    let found = together(3, true, Duration::from_mins(1), |group| {
         if group.rank == 1 {
             return group.fail(TrainError::NoCuda).to_string();
         }

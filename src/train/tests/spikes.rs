@@ -162,7 +162,7 @@ fn trouble_that_lasts_halves_the_rate_and_then_stops() {
 
 /// Trains in `size` threads as in so many processes; gives what the first one does.
 fn run_in(size: u32, settings: &TrainSettings, store: &Store, at: Death) -> Option<TrainReport> {
-    let limit = std::time::Duration::from_secs(60);
+    let limit = std::time::Duration::from_mins(1);
     let run = |seat: Seat| {
         let first = seat.is_first();
         let mut on_event = |event: Event<'_>| {
