@@ -92,7 +92,7 @@ impl<'a> Trainer<'a> {
             nats[part] = self.samples(batch, split.samples(part))?;
             group.keep(&self.gradients, &mut kept)?;
         }
-        group.sum(&split, &mut nats, &mut self.gradients, kept)?;
+        group.sum(&split, &mut nats, &mut self.gradients, &kept)?;
         #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
         let loss = nats.iter().sum::<f64>() / self.settings.batch_tokens() as f64;
         let gradient_norm = clip(&mut self.gradients, self.settings.clip)?;

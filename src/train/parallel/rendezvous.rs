@@ -26,7 +26,7 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The longest wait for all processes to come.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// What a process says of itself: greeting, rank, size, digest.
 const HELLO: usize = 16 + 4 + 4 + 16;
