@@ -23,7 +23,7 @@ const H100: f64 = 4e14;
 
 /// Train on the shards of a finished run, as its `[train]` says; or tell what that would take.
 #[derive(Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
+#[expect(clippy::struct_excessive_bools, reason = "options of a command")]
 pub(super) struct Train {
     /// The run directory, or the pipeline file.
     #[arg(required_unless_present = "list_presets")]

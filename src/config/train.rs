@@ -166,7 +166,7 @@ pub struct TrainConfig {
 /// `checkpoint_every`, `keep_every`, `activation_checkpointing` and `device` are left out, so that
 /// changing them goes on with the same run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "one for each choice")]
+#[expect(clippy::struct_excessive_bools, reason = "settings that are on or off")]
 pub struct TrainSettings {
     /// The form of the decoder.
     pub architecture: Architecture,

@@ -94,8 +94,7 @@ pub enum ParallelError {
     },
     /// Processes did not come.
     #[error(
-        "of {size} processes rank {ranks} did not come within {seconds} s; were all of them started \
-         (`srun tamis train`, not `tamis train` in a batch script)?"
+        "of {size} processes rank {ranks} did not come within {seconds} s; look into what they said"
     )]
     Missing {
         /// Their numbers.

@@ -59,7 +59,8 @@ fn summed(group: &mut Group, samples: usize) -> (Vec<f64>, Vec<f32>) {
     for part in split.mine() {
         sum = gradient(0).map(|it| it.zeros_like());
         for sample in split.samples(part) {
-            values[part] += libm::exp(-(sample as f64));
+            values[part] +=
+                libm::log(super::super::random::stream(7, sample as u64).count_ones().into());
             for (sum, gradient) in sum.iter_mut().zip(gradient(sample)) {
                 let _ = sum.f_add_(&gradient).unwrap();
             }

@@ -3,9 +3,10 @@
 //! | launcher | rank | processes | on this machine | process 0 |
 //! |---|---|---|---|---|
 //! | `tamis train --nproc`, torchrun, Ray Train | `RANK` | `WORLD_SIZE` | `LOCAL_RANK`, `LOCAL_WORLD_SIZE` | `MASTER_ADDR`, `MASTER_PORT` |
-//! | `srun` | `SLURM_PROCID` | `SLURM_STEP_NUM_TASKS`, else `SLURM_NTASKS` | `SLURM_LOCALID` | the first node of `SLURM_STEP_NODELIST`, `SLURM_JOB_NODELIST` or `SLURM_NODELIST`, else `SLURM_LAUNCH_NODE_IPADDR`; the port follows from `SLURM_JOB_ID` |
+//! | `srun` | `SLURM_PROCID` | `SLURM_STEP_NUM_TASKS` | `SLURM_LOCALID` | the first node of `SLURM_STEP_NODELIST`, `SLURM_JOB_NODELIST` or `SLURM_NODELIST`, else `SLURM_LAUNCH_NODE_IPADDR`; the port follows from `SLURM_JOB_ID` |
 //!
-//! `MASTER_ADDR` and `MASTER_PORT` count for `srun` as well, where they are set.
+//! `MASTER_ADDR` and `MASTER_PORT` count for `srun` as well, where they are set. A batch script has
+//! `SLURM_PROCID` and `SLURM_NTASKS` too, but is no step: what it starts without `srun` is one process.
 
 use std::time::Duration;
 
@@ -71,11 +72,7 @@ impl World {
                 port: port.saturating_add(u16::from(taken)),
                 limit,
             }
-        } else if get("SLURM_PROCID").is_some() {
-            let tasks = match number(get, "SLURM_STEP_NUM_TASKS")? {
-                Some(tasks) => tasks,
-                None => number(get, "SLURM_NTASKS")?.unwrap_or(1),
-            };
+        } else if let Some(tasks) = slurm_tasks(get)? {
             let job: u32 = number(get, "SLURM_JOB_ID")?.unwrap_or(0);
             // Jobs that share a node should not meet; 15 bits above the ports of the system.
             let of_job = u16::try_from(job % 16_384).unwrap_or(0) + 15_000;
@@ -97,6 +94,17 @@ impl World {
             return Err(ParallelError::Environment { problem });
         }
         Ok(world)
+    }
+}
+
+/// The processes of this job step, where it is one of Slurm.
+fn slurm_tasks(get: &dyn Fn(&str) -> Option<String>) -> Result<Option<u32>, ParallelError> {
+    if get("SLURM_PROCID").is_none() {
+        return Ok(None);
+    }
+    match number(get, "SLURM_STEP_NUM_TASKS")? {
+        None if get("SLURM_STEP_ID").is_some() => number(get, "SLURM_NTASKS"),
+        tasks => Ok(tasks),
     }
 }
 
@@ -191,8 +199,10 @@ mod tests {
         let world = read(&slurm).unwrap();
         assert_eq!((world.rank, world.size, world.local_rank), (5, 8, 1));
         assert_eq!((world.master.as_str(), world.port), ("gpu003", 15_001));
-        let world = read(&[slurm[0], slurm[2], slurm[6]]).unwrap();
+        let world = read(&[slurm[0], slurm[2], slurm[6], ("SLURM_STEP_ID", "0")]).unwrap();
         assert_eq!((world.size, world.master.as_str()), (12, "10.0.0.1"));
+        let in_batch_script = read(&[("SLURM_PROCID", "0"), slurm[2], slurm[5]]).unwrap();
+        assert_eq!(in_batch_script, World::alone(Duration::from_secs(9)));
     }
 
     #[test]
