@@ -148,9 +148,9 @@ fn coverage(trials: u64, draws: usize, method: Method) -> [f64; 4] {
 
 #[test]
 fn known_laws_lie_within_their_intervals() {
-    // Of 20 trials with 90 % intervals, 14 or more hold the truth in 99.8 of 100 cases.
-    let shares = coverage(20, 100, Method::Errors);
-    assert!(shares.iter().all(|share| *share >= 0.7), "{shares:?}");
+    // Of 16 trials with 90 % intervals, 11 or more hold the truth in 99.7 of 100 cases.
+    let shares = coverage(16, 60, Method::Errors);
+    assert!(shares.iter().all(|share| *share >= 0.68), "{shares:?}");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn false_decisions(trials: u64, draws: usize, seeds: u8) -> f64 {
 
 #[test]
 fn equal_recipes_are_not_told_apart() {
-    assert!(false_decisions(10, 100, 1) <= 0.3);
+    assert!(false_decisions(6, 40, 1) <= 0.34);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_better_recipe_wins_and_a_crossing_is_found_where_it_is() {
         ladder(&quick, "quick", 2, 0.001, 2),
         ladder(&TRUTH, "slow", 2, 0.001, 2),
         &target,
-        100,
+        60,
     );
     let found = &analysis.evaluations[0].verdicts[0].crossover;
     let Interval { low, high } = found.interval.unwrap();
@@ -262,7 +262,7 @@ fn threads_do_not_change_the_answer() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let (a, b) = (ladder(&TRUTH, "a", 1, 0.003, 5), ladder(&TRUTH, "b", 1, 0.003, 5));
-            serde_json::to_string(&pair(a, b, &[Target::Flops(1e20)], 40)).unwrap()
+            serde_json::to_string(&pair(a, b, &[Target::Flops(1e20)], 12)).unwrap()
         })
     };
     assert_eq!(answer(1), answer(3));
