@@ -1,5 +1,5 @@
 //! Tasks scored by the likelihood of their answers, as lm-evaluation-harness scores them
-//! (<https://github.com/EleutherAI/lm-evaluation-harness>): `benches/parity/lm_eval.py` compares each
+//! (<https://github.com/EleutherAI/lm-evaluation-harness>): `benches/parity/harness.py` compares each
 //! log-likelihood.
 //!
 //! | file | what |
