@@ -192,3 +192,60 @@ fn train_alone_does_what_run_does_and_first_tells_what_it_takes() {
     succeed(&[&other[..], &["--fresh"]].concat());
     assert!(checkpoint(&whole, 6) != checkpoint(&parts, 6));
 }
+
+#[test]
+fn a_checkpoint_has_its_tokenizer_is_scored_and_writes_on() {
+    let lab = Lab::new();
+    let items =
+        "{\"text\": \"Now is better than never\"}\n{\"text\": \"Readability counts here\"}\n";
+    lab.write("items.jsonl", items);
+    let task = "path = \"items.jsonl\"\nkind = \"cloze\"\n";
+    let tasks = lab.write("tasks.toml", format!("[[evaluate]]\nname = \"zen\"\n{task}"));
+    let train = format!("{TINY}\n[[train.evaluate]]\nname = \"zen\"\n{task}");
+    let pipeline = pipeline(&lab, &train);
+    let run = lab.path("run");
+    let out = run.to_str().unwrap();
+    let said = succeed(&["run", &pipeline, "--out", out]);
+    assert!(said.contains("zen: acc "), "{said}");
+    let lines = std::fs::read_to_string(run.join("training/evaluation.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let steps: Vec<_> = lines.iter().map(|line| line["step"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [3, 6]);
+    let report = std::fs::read_to_string(run.join("train.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["evaluation"][0]["perplexity"], lines[1]["perplexity"]);
+
+    // The command comes to the same, from the run and from the folder alone.
+    let folder = run.join("checkpoints/step-00000006");
+    let config = std::fs::read_to_string(folder.join("tokenizer_config.json")).unwrap();
+    assert!(config.contains("<|endoftext|>") && folder.join("tokenizer.json").exists());
+    for target in [out, folder.to_str().unwrap()] {
+        let said = succeed(&["evaluate", target, &tasks, "--format", "json"]);
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let [found, expected] =
+            [&said["tasks"][0], &lines[1]].map(|score| score["bits_per_byte"].as_f64().unwrap());
+        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+    }
+
+    let write = |seed| {
+        let more = ["--max-tokens", "12", "--samples", "2", "--seed", seed];
+        succeed(&[&["generate", out, "--prompt", "The"][..], &more].concat())
+    };
+    let text = write("3");
+    assert!(text.contains("\n----\n") && text == write("3") && text != write("4"), "{text}");
+    let more = ["--temperature", "0", "--max-tokens", "5", "--format", "json"];
+    let json = succeed(&[&["generate", out][..], &more].concat());
+    let line: serde_json::Value = serde_json::from_str(json.trim_end()).unwrap();
+    assert!(line["tokens"].as_array().unwrap().len() <= 5 && line["text"].is_string());
+
+    let error = fail(2, &["generate", out, "--step", "99"]);
+    assert!(error.contains("none of step 99") && error.contains('6'), "{error}");
+    assert!(fail(2, &["generate", out, "--top-p", "0"]).contains("--top-p"));
+    lab.write("items.jsonl", "{\"question\": \"a b\"}\n");
+    let error = fail(65, &["evaluate", out, &tasks]);
+    assert!(error.contains("line 1") && error.contains("there is no `text`"), "{error}");
+    std::fs::remove_file(folder.join("tokenizer.json")).unwrap();
+    let error = fail(65, &["generate", folder.to_str().unwrap()]);
+    assert!(error.contains("has no tokenizer.json") && error.contains("--tokenizer"), "{error}");
+}

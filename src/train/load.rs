@@ -68,7 +68,7 @@ impl Loaded {
             id.filter(|&id| id < settings.vocab_size)
         };
         let (begin, end) = (token("bos_token_id"), token("eos_token_id"));
-        let device = device(wanted)?;
+        let device = device(wanted, 0)?;
         let model = weights(store, folder, &settings, device)?;
         Ok(Self { model, settings, folder: folder.to_owned(), begin, end })
     }

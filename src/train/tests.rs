@@ -4,6 +4,7 @@ use super::shards::tests::write_shard;
 use super::*;
 use crate::config::train::TrainConfig;
 
+mod cached;
 mod export;
 mod parity;
 

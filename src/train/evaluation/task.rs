@@ -98,6 +98,11 @@ impl Task {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn requests(&self) -> &[Request] {
+        &self.requests
+    }
+
     /// Whether it is scored behind step `step` of `steps`, where validation is due every so many.
     pub(crate) fn is_due(&self, step: u64, steps: u64, eval_every: u64) -> bool {
         let every = self.every.unwrap_or(eval_every);
