@@ -1,8 +1,6 @@
 //! Links a build with the feature `train` so that it finds libtorch where it was built against, and
 //! compiles `train/parallel/gloo.cpp`.
 
-#![expect(clippy::disallowed_methods, reason = "files of the build, not of a run")]
-
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(gloo)");

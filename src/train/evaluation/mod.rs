@@ -108,4 +108,5 @@ pub(super) fn append(run: &Store, step: u64, scores: &[TaskScore]) -> Result<(),
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files of their own")]
 mod tests;

@@ -120,7 +120,7 @@ fn faults_of_items_are_named_with_their_line() {
             "kind = \"cloze\"\nfew_shot = 1",
             "0 examples for it, 1 are wanted",
         ),
-        ("{\"text\": \"a b\"}", "kind = \"cloze\"\nprompt = \"{{none}}\"", "`prompt`: "),
+        ("{\"text\": \"a b\"}", "kind = \"cloze\"\nprompt = \"{{missing.part}}\"", "`prompt`: "),
         ("{\"text\": \"a b\"}", "kind = \"cloze\"\nprompt = \"{{\"", "no template"),
     ] {
         let error = items(lines, toml).unwrap_err().to_string();

@@ -49,7 +49,6 @@ fn gradient(part: usize) -> [Tensor; 2] {
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 /// The gradient of a step of `samples`, each of which is one part's worth.
 fn summed(group: &mut Group, samples: usize) -> (Vec<f64>, Vec<f32>) {
     let split = group.split(samples);
