@@ -9,6 +9,7 @@ mod encodings;
 mod engine;
 mod error;
 mod exact;
+#[cfg_attr(not(feature = "train"), allow(dead_code, reason = "written beside checkpoints"))]
 pub(crate) mod export;
 pub(crate) mod files;
 pub mod fit;

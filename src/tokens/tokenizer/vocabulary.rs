@@ -32,6 +32,7 @@ pub(super) fn load(
 }
 
 /// The same as a `tokenizer.json` of version 1.0.
+#[cfg_attr(not(feature = "train"), allow(dead_code, reason = "written beside checkpoints"))]
 pub(super) fn export(
     file: &File,
     companion: impl Fn(&str) -> Result<Option<File>, TokenizerError>,
