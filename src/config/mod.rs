@@ -16,6 +16,7 @@ mod parse;
 mod preset;
 pub mod scale;
 pub mod schema;
+mod sole;
 pub mod source;
 pub mod stage;
 pub mod tokens;

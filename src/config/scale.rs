@@ -1,18 +1,13 @@
 //! The file of `tamis scale`: recipes, and the ladder of model sizes they are compared on.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::nearest;
 use super::parse::{list, read, single, spans};
 use super::stage::Located;
-use super::{ConfigError, ConfigErrors, SourceText};
-use crate::model::read_asset;
+use super::{ConfigError, ConfigErrors, sole};
 
 /// A comparison as the user wants it.
 #[derive(Debug)]
@@ -153,14 +148,10 @@ impl Scale {
     /// # Errors
     /// Every mistake in the file at once, each at its place.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        let unreadable = |message: String| {
-            let help = "give the path of a file for scale, as SCALING.md has";
-            ConfigErrors::new(path, "", vec![ConfigError::new(message, 0..0).help(help)])
-        };
-        let bytes = read_asset(path).map_err(|error| unreadable(error.to_string()))?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|error| unreadable(format!("the file is not UTF-8: {error}")))?;
-        Self::parse(path, text)
+        Self::parse(
+            path,
+            &sole::text(path, "give the path of a file for scale, as SCALING.md has")?,
+        )
     }
 
     /// Reads and checks a text; `path` is what messages show.
@@ -168,36 +159,9 @@ impl Scale {
     /// # Errors
     /// As [`Scale::load`].
     pub fn parse(path: &Path, file: &str) -> Result<Self, ConfigErrors> {
-        let text =
-            SourceText { path: path.to_owned(), text: file.to_owned(), file_length: file.len() };
-        let (root, syntax) = DeTable::parse_recoverable(file);
-        if !syntax.is_empty() {
-            let errors = syntax.iter().map(|error| ConfigError::from_toml(error, "", 0..0));
-            return Err(text.errors(errors.collect()));
-        }
         let mut errors = Vec::new();
-        let mut tables = BTreeMap::new();
-        let mut head = DeTable::new();
-        for (key, value) in root.into_inner() {
-            match TABLES.iter().find(|table| **table == key.get_ref().as_ref()) {
-                Some(table) => {
-                    tables.insert(*table, value);
-                }
-                None if matches!(value.get_ref(), DeValue::Table(_)) => {
-                    let message = format!("unknown table `{}`", key.get_ref());
-                    let help = match nearest(key.get_ref(), TABLES) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("known: {}", TABLES.join(", ")),
-                    };
-                    errors.push(ConfigError::new(message, key.span()).help(help));
-                }
-                None => {
-                    head.insert(key, value);
-                }
-            }
-        }
-        let head_table = Spanned::new(0..0, head);
-        let head: Option<Head> = read(head_table, "", &mut errors);
+        let sole::Sole { text, head, mut tables } = sole::parse(path, file, TABLES, &mut errors)?;
+        let head: Option<Head> = read(head, "", &mut errors);
         for (table, help) in [
             ("recipe", "add [[recipe]] with `name` and `pipeline`, twice or more"),
             ("ladder", "add [ladder] with `params`, such as [3e4, 6e4, 1.2e5, 2.4e5]"),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::files::{File, Kind};
-use super::{END_TOKENS, TokenizerError, tiktoken, vocabulary};
+use super::{END_TOKENS, TokenizerError, files, tiktoken, vocabulary};
 
 /// The `tokenizer.json` of the tokenizer of these files (see
 /// [`Tokenizer::from_files`](super::Tokenizer::from_files)); equal files give equal bytes.
@@ -16,14 +16,8 @@ use super::{END_TOKENS, TokenizerError, tiktoken, vocabulary};
 /// # Errors
 /// When the library has no words for the tokenizer.
 pub(crate) fn hugging_face(files: &[(String, Bytes)]) -> Result<Bytes, TokenizerError> {
-    let Some(((name, bytes), beside)) = files.split_first() else {
-        return Err(TokenizerError::Kind { file: String::new() });
-    };
-    let file = File::new(name, bytes)?;
-    let companion = |name: &str| -> Result<Option<File>, TokenizerError> {
-        let found = beside.iter().find(|(other, _)| other == name);
-        found.map(|(name, bytes)| File::new(name, bytes)).transpose()
-    };
+    let file = files::first(files)?;
+    let companion = |name: &str| files::named(files, name);
     let value = match Kind::of(&file) {
         Some(Kind::HuggingFace) => return plain(&file),
         Some(Kind::Ranks) => tiktoken::export(&file, companion)?,

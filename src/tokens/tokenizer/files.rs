@@ -27,6 +27,26 @@ pub(crate) fn companions(name: &str) -> Vec<String> {
     }
 }
 
+/// The first of `files`; the others are found beside it by [`named`].
+///
+/// # Errors
+/// When there is none, or it does not unpack.
+pub(super) fn first(files: &[(String, Bytes)]) -> Result<File, TokenizerError> {
+    let Some((name, bytes)) = files.first() else {
+        return Err(TokenizerError::Kind { file: String::new() });
+    };
+    File::new(name, bytes)
+}
+
+/// The one of `files` that is called `name`.
+///
+/// # Errors
+/// When it does not unpack.
+pub(super) fn named(files: &[(String, Bytes)], name: &str) -> Result<Option<File>, TokenizerError> {
+    let found = files.iter().find(|(other, _)| other == name);
+    found.map(|(name, bytes)| File::new(name, bytes)).transpose()
+}
+
 /// A file with its name, unpacked.
 #[derive(Debug, Clone)]
 pub(super) struct File {

@@ -33,7 +33,7 @@ use tokenizers::pipeline::PipelineToken;
 pub use self::engine::Context;
 use self::engine::Engine;
 pub use self::error::TokenizerError;
-use self::files::{File, Kind};
+use self::files::Kind;
 
 /// Names of end-of-document tokens, in the order they are looked for.
 const END_TOKENS: &[&str] =
@@ -84,14 +84,8 @@ impl Tokenizer {
     /// # Errors
     /// When a file is damaged, one is missing, or the library lacks what they ask for.
     pub fn from_files(files: &[(String, Bytes)]) -> Result<Self, TokenizerError> {
-        let Some(((name, bytes), beside)) = files.split_first() else {
-            return Err(TokenizerError::Kind { file: String::new() });
-        };
-        let file = File::new(name, bytes)?;
-        let companion = |name: &str| -> Result<Option<File>, TokenizerError> {
-            let found = beside.iter().find(|(other, _)| other == name);
-            found.map(|(name, bytes)| File::new(name, bytes)).transpose()
-        };
+        let file = files::first(files)?;
+        let companion = |name: &str| files::named(files, name);
         let parts = match Kind::of(&file) {
             Some(Kind::HuggingFace) => huggingface::load(&file)?,
             Some(Kind::Ranks) => tiktoken::load(&file, companion)?,
