@@ -48,6 +48,8 @@ use self::seen::{HEAD_BYTES, Seen};
 pub use error::StoreError;
 pub use location::{Location, Scheme, divided, is_url, resolved};
 pub use map::Mapped;
+#[cfg(feature = "train")]
+pub(crate) use map::Spool;
 pub use reader::StoreReader;
 pub use scratch::Scratch;
 pub use secrets::masked;

@@ -249,3 +249,44 @@ fn a_checkpoint_has_its_tokenizer_is_scored_and_writes_on() {
     let error = fail(65, &["generate", folder.to_str().unwrap()]);
     assert!(error.contains("has no tokenizer.json") && error.contains("--tokenizer"), "{error}");
 }
+
+#[test]
+fn conversations_are_learnt_where_the_assistant_speaks_from_the_weights_of_another_run() {
+    let lab = Lab::new();
+    let text = |source: &str, more: &str, train: &str| {
+        format!(
+            "name = \"t\"\nseed = 3\n[[source]]\nname = \"s\"\n{source}\n[tokens]\ntokenizer = {:?}\n\
+             sequence_length = 64\nvalidation_fraction = 0.2\n{more}\n[train]\n{train}\n",
+            sample("tokenizers/chat")
+        )
+    };
+    let plain = format!("path = {:?}", sample("plain/*.txt"));
+    let chat =
+        format!("path = {:?}\nconversation = \"messages\"", sample("chat/conversations.jsonl"));
+    let (base, tuned) = (lab.text("base"), lab.text("tuned"));
+    let pretrain = lab.write("pretrain.toml", text(&plain, "", TINY));
+    succeed(&["run", &pretrain, "--out", &base]);
+    let tune =
+        "from = \"base\"\nsteps = 4\nbatch_tokens = 256\nlearning_rate = 0.001\ndevice = \"cpu\"";
+    let tune = lab.write("tune.toml", text(&chat, "[tokens.chat]", tune));
+    succeed(&["run", &tune, "--out", &tuned]);
+    let report = |run: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(lab.path(run).join("train.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let loss = |report: &serde_json::Value| report["validation_loss"].as_f64().unwrap();
+    // The shape is the checkpoint's; without it the loss would begin at ln 4095.
+    assert_eq!(report("base")["parameters"], report("tuned")["parameters"]);
+    assert!(loss(&report("tuned")) < f64::ln(4095.0) - 0.5, "{}", report("tuned"));
+    // Only what the assistant says is scored: fewer tokens than there are.
+    let scored = report("tuned")["validation"][0]["tokens"].as_u64().unwrap();
+    let text = std::fs::read_to_string(lab.path("tuned").join("tokens/dataset.json")).unwrap();
+    let dataset: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let all = dataset["validation"]["tokens"].as_u64().unwrap();
+    assert!(scored > 0 && scored * 10 < all * 9, "{scored} of {all}");
+
+    let other = std::fs::read_to_string(lab.path("tune.toml")).unwrap();
+    let other = lab.write("other.toml", other.replace("from", "layers = 3\nfrom"));
+    let said = fail(65, &["run", &other, "--out", &tuned, "--fresh"]);
+    assert!(said.contains("asks for"), "{said}");
+}

@@ -29,7 +29,7 @@ impl ExplainBatch {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let run = Run::open(&self.run)?;
         let dataset = Dataset::load(&run.store)?;
-        let set = super::training::token_set(&run.store, &dataset);
+        let set = crate::train::TokenSet::of_run(&run.store, &dataset);
         let batch = train::explain_batch(&set, self.step)?;
         match self.format {
             OutputFormat::Json => print(&show::json(&batch)?),

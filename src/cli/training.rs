@@ -11,9 +11,8 @@ use crate::model::Assets;
 use crate::plan::Plan;
 use crate::store::Store;
 use crate::tokens::dataset::Dataset;
-use crate::tokens::shard::ShardEntry;
 use crate::train::parallel::Seat;
-use crate::train::{self, Blend, CheckpointTokenizer, Event, Fingerprint, TokenSet, TrainReport};
+use crate::train::{self, CheckpointTokenizer, Event, Fingerprint, Initial, TokenSet, TrainReport};
 
 /// How a training is run, which changes nothing of it.
 pub(super) struct How {
@@ -39,8 +38,13 @@ pub(super) fn train(
     let How { seat, threads, fresh, format } = how;
     let mut config = config.clone();
     config.seed.get_or_insert(plan.seed);
-    let settings =
+    let initial = config.from.as_deref().map(Initial::open).transpose()?;
+    if let Some(initial) = &initial {
+        initial.give_shape(&mut config);
+    }
+    let mut settings =
         config.resolve(tokens.layout.sequence_length as usize, tokens.layout.vocab_size)?;
+    settings.from = initial.as_ref().map(|initial| initial.hash.clone());
     // The number of threads decides the order of sums inside libtorch, so it is always said.
     let threads = if settings.ordered_sums { 1 } else { threads };
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
@@ -51,16 +55,15 @@ pub(super) fn train(
         let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
         tokenizer.decode(&ids).ok().map(|text| text.len() as u64)
     };
-    let mut set = token_set(store, &dataset);
+    let mut set = TokenSet::of_run(store, &dataset);
     set.text_bytes = Some(&text_bytes);
+    set.initial = initial.as_ref();
     let beside = CheckpointTokenizer::of(tokens, &tokenizer, settings.sequence_length)?;
     set.tokenizer = Some(&beside);
     let length = settings.sequence_length as usize;
     let tasks = super::evaluate::load(&config.evaluate, &tokenizer, beside.begin(), length)?;
     set.tasks = &tasks;
-    let files = dataset.shards.iter().flat_map(|shard| &shard.shard.files);
-    let files = files.map(|file| (file.path.as_str(), file.xxh3.as_str()));
-    let fingerprint = Fingerprint::new(&settings, &set.blend, files)?;
+    let fingerprint = Fingerprint::new(&settings, &set.blend, dataset.files())?;
     if first {
         fingerprint.claim(store, fresh)?;
     }
@@ -76,59 +79,6 @@ pub(super) fn train(
     match format {
         OutputFormat::Text => print(&text(&report)),
         OutputFormat::Json => print(&format!("{}\n", serde_json::to_string_pretty(&report)?)),
-    }
-}
-
-/// The shards of a data set, to train on.
-pub(super) fn token_set<'a>(store: &'a Store, dataset: &Dataset) -> TokenSet<'a> {
-    let stems = |validation: bool| {
-        let shards = dataset.shards.iter().filter(|shard| shard.place.validation == validation);
-        shards.map(|shard| shard.place.stem()).collect()
-    };
-    TokenSet {
-        store,
-        train: stems(false),
-        blend: blend(dataset),
-        validation: stems(true),
-        vocab_size: dataset.layout.vocab_size,
-        sequence_length: dataset.sequence_length as usize,
-        text_bytes: None,
-        tokenizer: None,
-        tasks: &[],
-    }
-}
-
-/// How the training shards are blended, in the order in which the data set lists them.
-fn blend(dataset: &Dataset) -> Blend {
-    let train = dataset.shards.iter().filter(|shard| !shard.place.validation);
-    let sum = |mine: &dyn Fn(&ShardEntry) -> bool| {
-        train.clone().filter(|shard| mine(shard)).map(|shard| shard.shard.tokens).sum::<u64>()
-    };
-    if dataset.materialized {
-        // Shards are in the order of stages, and each stage is read as it is.
-        if dataset.stages.len() < 2 {
-            return Blend::default();
-        }
-        let stages = 0..dataset.stages.len();
-        let cells: Vec<u64> =
-            stages.clone().map(|stage| sum(&|shard| shard.stage == Some(stage))).collect();
-        let only = |stage: usize| {
-            let tokens = cells.iter().enumerate();
-            tokens.map(|(cell, &tokens)| if cell == stage { tokens } else { 0 }).collect()
-        };
-        return Blend { stages: stages.map(only).collect(), cells };
-    }
-    if dataset.by.is_empty() {
-        return Blend::default();
-    }
-    let cells = dataset.stages.first().map_or(0, |stage| stage.cells.len());
-    Blend {
-        cells: (0..cells).map(|cell| sum(&|shard| shard.cell == Some(cell))).collect(),
-        stages: dataset
-            .stages
-            .iter()
-            .map(|stage| stage.cells.iter().map(|cell| cell.asked).collect())
-            .collect(),
     }
 }
 

@@ -149,6 +149,28 @@ pub enum Shuffle {
 }
 
 impl Tokens {
+    /// Shards of all there is, with this tokenizer.
+    #[must_use]
+    pub fn of(tokenizer: PathBuf) -> Self {
+        Self {
+            tokenizer,
+            format: ShardFormat::default(),
+            sequence_length: default_sequence_length(),
+            packing: Packing::default(),
+            validation_fraction: default_validation_fraction(),
+            end_of_document: None,
+            shard_size: None,
+            shard_tokens: None,
+            compression: ShardCompression::default(),
+            shuffle: Shuffle::default(),
+            chat: None,
+            prompt: None,
+            fim: None,
+            mixture: None,
+            curriculum: Vec::new(),
+        }
+    }
+
     /// Makes paths relative to the pipeline file's folder `base` ones from here.
     pub(super) fn resolve_paths(&mut self, base: &Path) {
         self.tokenizer = resolved(base, &self.tokenizer);

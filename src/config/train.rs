@@ -8,8 +8,12 @@
 mod evaluate;
 mod spikes;
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::store::resolved;
 
 pub use self::choices::{Architecture, DeviceChoice, OptimizerChoice, Precision, Preset, Schedule};
 pub use self::evaluate::{EvaluateConfig, TaskKind};
@@ -22,8 +26,9 @@ mod size;
 /// Trains a small language model on the shards of this run.
 ///
 /// `tamis run` ends with it, and `tamis train RUN` runs it alone. Needs a build with the feature
-/// `train` and shards in the `megatron` format. The model is a decoder of the Llama family
-/// (RMSNorm, rotary positions, SwiGLU, grouped-query attention) and is saved as
+/// `train` and shards of whole documents in the format `megatron`, `nanogpt`, `llmc`, `mds` or
+/// `parquet`; where these have loss masks (conversations), the tokens masked in alone are learnt. The
+/// model is a decoder of the Llama family (RMSNorm, rotary positions, SwiGLU, grouped-query attention) and is saved as
 /// `checkpoints/step-*/{model.safetensors, config.json}`, which Hugging Face `transformers` loads as
 /// `LlamaForCausalLM` (with `qk_norm` as `Qwen3ForCausalLM`, with `architecture = "gpt2"` as
 /// `GPT2LMHeadModel`). AdamW runs with β₁ = 0.9, β₂ = 0.99 (0.95 from 524,288 tokens a batch on) and
@@ -110,6 +115,11 @@ pub struct TrainConfig {
     /// reported are without it. Default: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub z_loss: Option<f64>,
+    /// Whether nothing is learnt of samples that repeat an n-gram of 1 to 13 tokens 32 times or more at
+    /// a stretch, which often make loss spikes (OLMo 2, <https://arxiv.org/abs/2501.00656>). Default:
+    /// false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask_repeats: Option<bool>,
     /// Weight decay of the matrices, from 0 up to but not including 1; norms and embeddings never
     /// decay. Default: 0.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,6 +162,11 @@ pub struct TrainConfig {
     /// own, and else the CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceChoice>,
+    /// A run with checkpoints, or a checkpoint, relative to the pipeline file, whose weights the
+    /// training begins with: for fine-tuning. It gives the shape too, where that is not written here.
+    /// The optimiser begins anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
     /// Loss spikes: how they are found and answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spikes: Option<SpikesConfig>,
@@ -206,6 +221,9 @@ pub struct TrainSettings {
     pub optimizer: OptimizerChoice,
     /// Weight of the z-loss.
     pub z_loss: f64,
+    /// Whether nothing is learnt of samples that repeat themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mask_repeats: bool,
     /// Weight decay of the matrices.
     pub weight_decay: f64,
     /// Largest global gradient norm; 0 for no clipping.
@@ -220,6 +238,9 @@ pub struct TrainSettings {
     pub precision: Precision,
     /// Seed of the initial weights and of the order of the data.
     pub seed: u64,
+    /// Hash of the weights that it begins with, where they are not drawn by the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// How loss spikes are found and answered.
     pub spikes: SpikeSettings,
     /// Whether gradients are summed in an order of their own.
@@ -271,6 +292,9 @@ impl TrainConfig {
     pub(crate) fn resolve_paths(&mut self, base: &std::path::Path) {
         for task in &mut self.evaluate {
             task.resolve_paths(base);
+        }
+        if let Some(from) = &mut self.from {
+            *from = resolved(base, &from);
         }
     }
 
@@ -352,6 +376,7 @@ impl TrainConfig {
             z_loss: in_range("z_loss", self.z_loss.unwrap_or(0.0), |value| {
                 (0.0..=1.0).contains(&value)
             })?,
+            mask_repeats: self.mask_repeats.unwrap_or(false),
             weight_decay: in_range("weight_decay", self.weight_decay.unwrap_or(0.1), |value| {
                 (0.0..1.0).contains(&value)
             })?,
@@ -361,6 +386,7 @@ impl TrainConfig {
             epsilon: 1e-8,
             precision: self.precision.unwrap_or(Precision::Fp32),
             seed: self.seed.unwrap_or(0),
+            from: None,
             spikes,
             ordered_sums: self.ordered_sums.unwrap_or(false),
             eval_every: self.eval_every.unwrap_or_else(|| steps.div_ceil(10).min(1_000)),

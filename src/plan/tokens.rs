@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{PhaseKind, Plan, PlanTokens};
 use crate::config::diagnostic::ConfigError;
-use crate::config::tokens::{Packing, ShardFormat, Shuffle, Tokens};
+use crate::config::tokens::{Shuffle, Tokens};
 use crate::config::{Pipeline, stage::Located};
 use crate::model::{AssetError, Assets, tokenizer_hash};
 use crate::ops::Columns;
@@ -67,11 +67,9 @@ pub(super) fn check(
         if let Err(error) = train.resolve(length, tokenizer.vocab_size()) {
             errors.push(ConfigError::new(error.to_string(), train.spans.of(error.key)));
         }
-        let masked = tokens.chat.is_some() || tokens.prompt.is_some();
-        if tokens.format != ShardFormat::Megatron || tokens.packing != Packing::Documents || masked
-        {
-            let message =
-                "[train] reads `megatron` shards of whole documents without loss masks only";
+        if !layout.trains() {
+            let message = "[train] reads `megatron`, `nanogpt`, `llmc`, `mds` and `parquet` shards \
+                           of whole documents only";
             errors.push(
                 ConfigError::new(message.to_owned(), spans.table.clone()).help(
                     "run with --until tokens, or train with a trainer that reads these shards",

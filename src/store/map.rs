@@ -87,6 +87,58 @@ impl Store {
     }
 }
 
+#[cfg(feature = "train")]
+/// What is written once and then mapped, in a file without a name.
+pub(crate) struct Spool {
+    file: io::BufWriter<File>,
+    folder: PathBuf,
+}
+
+#[cfg(feature = "train")]
+impl Spool {
+    /// An empty one, in `TAMIS_SCRATCH` or the system's folder for temporary files.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(crate) fn new() -> Result<Self, StoreError> {
+        let (file, folder) = scratch().map_err(|(place, source)| StoreError::Scratch {
+            path: place.display().to_string(),
+            source,
+        })?;
+        Ok(Self { file: io::BufWriter::with_capacity(1 << 18, file), folder })
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// When they cannot be written: there may be no space left.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        io::Write::write_all(&mut self.file, bytes)
+            .map_err(|source| failed_in(&self.folder, source))
+    }
+
+    /// All of it, mapped.
+    ///
+    /// # Errors
+    /// When the rest cannot be written, or it cannot be mapped.
+    pub(crate) fn map(self) -> Result<Mapped, StoreError> {
+        let Self { file, folder } = self;
+        let file = file.into_inner().map_err(|error| failed_in(&folder, error.into_error()))?;
+        if file.metadata().map_err(|source| failed_in(&folder, source))?.len() == 0 {
+            return Ok(Mapped(Inside::Held(Bytes::new())));
+        }
+        // SAFETY: the file has no name and no other handle.
+        #[expect(unsafe_code, reason = "mapping is the point of this call")]
+        let map = unsafe { memmap2::Mmap::map(&file) };
+        Ok(Mapped(Inside::Map(map.map_err(|source| failed_in(&folder, source))?)))
+    }
+}
+
+#[cfg(feature = "train")]
+fn failed_in(folder: &std::path::Path, source: io::Error) -> StoreError {
+    StoreError::Scratch { path: folder.display().to_string(), source }
+}
+
 /// An empty file that is gone when it is closed, even where the process is killed; and where it lay.
 pub(super) fn scratch() -> Result<(File, PathBuf), (PathBuf, io::Error)> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);

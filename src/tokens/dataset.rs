@@ -105,6 +105,12 @@ pub struct CellShare {
 }
 
 impl Dataset {
+    /// The files of all shards, each with its hash.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let files = self.shards.iter().flat_map(|shard| &shard.shard.files);
+        files.map(|file| (file.path.as_str(), file.xxh3.as_str()))
+    }
+
     /// Reads the description of a run's shards.
     ///
     /// # Errors

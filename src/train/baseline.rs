@@ -40,7 +40,9 @@ mod tests {
     use super::super::shards::tests::write_shard;
     use super::super::{Blend, TokenSet};
     use super::*;
+    use crate::config::tokens::ShardFormat;
     use crate::store::Store;
+    use crate::tokens::format::Width;
 
     #[test]
     fn is_the_smoothed_cross_entropy() {
@@ -52,10 +54,14 @@ mod tests {
             train: vec!["tokens/train_00000".to_owned()],
             blend: Blend::default(),
             validation: vec!["tokens/validation_00000".to_owned()],
+            validation_store: &store,
+            format: ShardFormat::Megatron,
+            width: Width::U16,
             vocab_size: 3,
             sequence_length: 8,
             text_bytes: None,
             tokenizer: None,
+            initial: None,
             tasks: &[],
         };
         let validation = Validation::open(&set, 8).unwrap();

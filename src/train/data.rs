@@ -13,6 +13,7 @@ use super::TrainError;
 use super::blend::{Blend, Windows};
 use super::documents::Documents;
 use super::order::{Cuts, Order, Piece};
+use super::quarantine;
 use super::shards::Tokens;
 
 /// Training windows in their visiting order.
@@ -22,6 +23,8 @@ pub(crate) struct Loader {
     seed: u64,
     cells: Vec<Cell>,
     blend: Option<Windows>,
+    masked: bool,
+    mask_repeats: bool,
 }
 
 /// Documents that stand in one order.
@@ -36,8 +39,41 @@ struct Cell {
 pub(crate) struct Batch {
     /// Tokens, row-major `[samples, length + 1]`.
     pub(crate) ids: Vec<i64>,
+    /// For each token, 1 where it is learnt and 0 where not; empty where all are.
+    pub(crate) loss: Vec<u8>,
     /// For each sample, the parts of documents it consists of, in order.
     pub(crate) pieces: Vec<Vec<Piece>>,
+}
+
+impl Batch {
+    /// How many tokens are predicted and learnt.
+    pub(crate) fn learnt(&self) -> u64 {
+        let samples = self.pieces.len();
+        let width = self.ids.len() / samples.max(1);
+        if self.loss.is_empty() {
+            return (self.ids.len() - samples) as u64;
+        }
+        let predicted = self.loss.chunks(width.max(1)).flat_map(|row| &row[1..]);
+        predicted.map(|&learnt| u64::from(learnt)).sum()
+    }
+
+    /// Masks the last sample out if it repeats itself too often.
+    fn mask_repeats(&mut self) {
+        let samples = self.pieces.len();
+        let width = self.ids.len() / samples.max(1);
+        let start = self.ids.len() - width;
+        let repeats = quarantine::repeated(&self.ids[start..]).1 >= quarantine::MOST_REPEATS;
+        if repeats && self.loss.is_empty() {
+            self.loss.resize(start, 1);
+        }
+        if repeats || !self.loss.is_empty() {
+            // Masks of the sample itself, where the shards have them, stand there already.
+            self.loss.resize(self.ids.len(), 1);
+        }
+        if repeats {
+            self.loss[start..].fill(0);
+        }
+    }
 }
 
 /// Where documents begin in a sample of these pieces, in tokens from its start: attention may stay
@@ -82,7 +118,19 @@ impl Loader {
                 sequence_length: length.into(),
             });
         }
-        Ok(Self { tokens, documents, seed, cells, blend })
+        let masked = tokens.masked();
+        Ok(Self { tokens, documents, seed, cells, blend, masked, mask_repeats: false })
+    }
+
+    /// Learns nothing of samples that repeat an n-gram of 1 to 13 tokens 32 times or more at a stretch,
+    /// as `OLMo 2` does (<https://arxiv.org/abs/2501.00656>, section 3.1), if `so`.
+    pub(crate) fn masking_repeats(self, so: bool) -> Self {
+        Self { mask_repeats: so, ..self }
+    }
+
+    /// Samples of an epoch: of a blend, the windows of all its cells.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.cells.iter().map(|cell| cell.cuts.windows()).sum()
     }
 
     /// The parts of documents that sample `sample` consists of.
@@ -121,8 +169,15 @@ impl Loader {
             let pieces = self.pieces(sample);
             for piece in &pieces {
                 self.read(*piece, &mut batch.ids)?;
+                if self.masked {
+                    let start = self.documents.start(piece.document) + u64::from(piece.from);
+                    self.tokens.read_loss(start, piece.tokens.into(), &mut batch.loss);
+                }
             }
             batch.pieces.push(pieces);
+            if self.mask_repeats {
+                batch.mask_repeats();
+            }
         }
         Ok(batch)
     }
@@ -213,6 +268,26 @@ mod tests {
         assert_eq!(rows.iter().filter(of_one).count(), 240);
         let repeats = rows.windows(2).filter(|pair| pair[0][0] == pair[1][0]).count();
         assert!(repeats < 30, "{repeats} of 248");
+    }
+
+    #[test]
+    fn what_repeats_itself_32_times_is_read_and_not_learnt() {
+        let store = Store::in_memory();
+        let mut texts: Vec<Vec<u32>> =
+            (0..4).map(|text| (text * 99..text * 99 + 97).collect()).collect();
+        // 32 times and 31 times: the first alone is too often.
+        texts.push([900, 901, 902].repeat(32).into_iter().chain([7]).collect());
+        texts.push([800, 801, 802].repeat(31).into_iter().chain([7; 4]).collect());
+        write_shard(&store, "train_00000", &texts);
+        let all = open(&store, &["train_00000"], &Blend::default(), 96).batch(0..6).unwrap();
+        let mut masking =
+            open(&store, &["train_00000"], &Blend::default(), 96).masking_repeats(true);
+        let masked = masking.batch(0..6).unwrap();
+        assert_eq!((&masked.ids, &masked.pieces), (&all.ids, &all.pieces));
+        assert_eq!((all.learnt(), masked.learnt()), (6 * 96, 5 * 96));
+        for (ids, loss) in masked.ids.chunks(97).zip(masked.loss.chunks(97)) {
+            assert!(loss.iter().all(|&learnt| (learnt == 0) == (ids[0] == 900)), "{ids:?}");
+        }
     }
 
     #[test]

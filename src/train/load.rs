@@ -1,8 +1,12 @@
-//! A checkpoint as a model to be asked: for evaluation and generation.
+//! A checkpoint as a model to be asked, for evaluation and generation, or as weights that another
+//! training begins with.
+
+use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::evaluation::{ItemScore, Task, TaskScore};
 use super::model::export::hugging_face_config;
@@ -58,18 +62,14 @@ impl Loaded {
     /// # Errors
     /// When a file is missing, damaged, or of a model of another form.
     pub fn open(store: &Store, folder: &str, wanted: DeviceChoice) -> Result<Self, TrainError> {
-        let path = inside(folder, "config.json");
-        let wrong = |reason: String| TrainError::Damaged { path: path.clone(), reason };
-        let config: Value = serde_json::from_slice(&store.read(&path)?)
-            .map_err(|error| wrong(error.to_string()))?;
-        let settings = settings(&config).map_err(wrong)?;
+        let (config, settings) = described(store, folder)?;
         let token = |key: &str| {
             let id = config[key].as_u64().and_then(|id| u32::try_from(id).ok());
             id.filter(|&id| id < settings.vocab_size)
         };
         let (begin, end) = (token("bos_token_id"), token("eos_token_id"));
         let device = device(wanted, 0)?;
-        let model = weights(store, folder, &settings, device)?;
+        let model = weights(store, folder, &settings, device, "config.json")?;
         Ok(Self { model, settings, folder: folder.to_owned(), begin, end })
     }
 
@@ -101,6 +101,69 @@ impl Loaded {
             value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
         }))
     }
+}
+
+/// A checkpoint whose weights a training begins with.
+pub struct Initial {
+    store: Store,
+    folder: String,
+    settings: TrainSettings,
+    /// xxh3-128 of its weights, for [`TrainSettings::from`].
+    pub hash: String,
+}
+
+impl Initial {
+    /// The newest checkpoint of the run `path`, or the checkpoint `path`.
+    ///
+    /// # Errors
+    /// When there is none, or it is damaged.
+    pub fn open(path: &Path) -> Result<Self, TrainError> {
+        let store = Store::open_existing(path)?;
+        let folder = find_checkpoint(&store, None)?;
+        let (_, settings) = described(&store, &folder)?;
+        let hash = xxh3_128(&store.map(&inside(&folder, WEIGHTS_FILE))?);
+        Ok(Self { store, folder, settings, hash: format!("{hash:032x}") })
+    }
+
+    /// Gives `config` the shape of the checkpoint, where it does not say one itself.
+    pub fn give_shape(&self, config: &mut TrainConfig) {
+        if config.preset.is_some() {
+            return;
+        }
+        let shape = &self.settings;
+        config.architecture.get_or_insert(shape.architecture);
+        config.layers.get_or_insert(shape.layers);
+        config.width.get_or_insert(shape.width);
+        config.heads.get_or_insert(shape.heads);
+        config.kv_heads.get_or_insert(shape.kv_heads);
+        config.ffn_width.get_or_insert(shape.ffn_width);
+        config.qk_norm.get_or_insert(shape.qk_norm);
+        config.tie_embeddings.get_or_insert(shape.tie_embeddings);
+    }
+
+    /// The model with these weights.
+    ///
+    /// # Errors
+    /// When they are damaged, or of another shape than `settings`.
+    pub(crate) fn model(
+        &self,
+        settings: &TrainSettings,
+        device: Device,
+    ) -> Result<Model, TrainError> {
+        weights(&self.store, &self.folder, settings, device, "the training")
+    }
+}
+
+const WEIGHTS_FILE: &str = "model.safetensors";
+
+/// The `config.json` of a checkpoint, and the model it describes.
+fn described(store: &Store, folder: &str) -> Result<(Value, TrainSettings), TrainError> {
+    let path = inside(folder, "config.json");
+    let wrong = |reason: String| TrainError::Damaged { path: path.clone(), reason };
+    let config: Value =
+        serde_json::from_slice(&store.read(&path)?).map_err(|error| wrong(error.to_string()))?;
+    let settings = settings(&config).map_err(wrong)?;
+    Ok((config, settings))
 }
 
 fn inside(folder: &str, name: &str) -> String {
@@ -176,15 +239,16 @@ fn weights(
     folder: &str,
     settings: &TrainSettings,
     device: Device,
+    asks: &str,
 ) -> Result<Model, TrainError> {
-    let path = inside(folder, "model.safetensors");
+    let path = inside(folder, WEIGHTS_FILE);
     let bytes = store.map(&path)?;
     let damaged = |reason: String| TrainError::Damaged { path: path.clone(), reason };
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
     Model::of(settings, device, |name, shape| {
-        let view = tensors.tensor(name).map_err(|_| {
-            damaged(format!("it has no tensor `{name}`, which config.json asks for"))
-        })?;
+        let view = tensors
+            .tensor(name)
+            .map_err(|_| damaged(format!("it has no tensor `{name}`, which {asks} asks for")))?;
         let kind = match view.dtype() {
             Dtype::F32 => Kind::Float,
             Dtype::BF16 => Kind::BFloat16,
@@ -193,8 +257,7 @@ fn weights(
         };
         if !checkpoint::same_shape(view.shape(), shape) {
             let found = view.shape();
-            let reason =
-                format!("`{name}` has the shape {found:?}, and config.json says {shape:?}");
+            let reason = format!("`{name}` has the shape {found:?}, and {asks} asks for {shape:?}");
             return Err(damaged(reason));
         }
         Ok(Tensor::f_from_data_size(view.data(), shape, kind)?.f_to_kind(WEIGHTS)?)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{Store, StoreError};
 
-use super::{TrainError, tensorboard};
+use super::{SourceLoss, TrainError, tensorboard};
 
 /// Where the lines stand in a run.
 pub(crate) const PATH: &str = "training/metrics.jsonl";
@@ -42,6 +42,39 @@ pub(crate) struct Line {
     /// The same in bits a byte of text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) validation_bits_per_byte: Option<f64>,
+    /// The validation of each source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) validation: Vec<SourceLoss>,
+}
+
+/// A validation on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validated {
+    /// The step behind which it was.
+    pub step: u64,
+    /// Training tokens up to there.
+    pub tokens: u64,
+    /// Mean cross-entropy of the step's batch, nats a token; none where not finite.
+    pub loss: Option<f64>,
+    /// What each source came to.
+    pub sources: Vec<SourceLoss>,
+}
+
+/// All validations of the training in `run`, in the order of their steps.
+///
+/// # Errors
+/// When the metrics cannot be read.
+pub fn validations(run: &Store) -> Result<Vec<Validated>, TrainError> {
+    let bytes = run.read(PATH)?;
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let mut found = Vec::new();
+    for line in lines {
+        let Line { step, tokens, loss, validation, .. } = serde_json::from_slice(line)?;
+        if !validation.is_empty() {
+            found.push(Validated { step, tokens, loss, sources: validation });
+        }
+    }
+    Ok(found)
 }
 
 /// The files.

@@ -18,10 +18,12 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`set`] | the shards of a run |
 //! | [`shards`] | shards → one sequence of tokens |
 //! | [`documents`] | `tokens/index` → whose tokens lie where |
 //! | [`order`] | pieces of documents in the order of an epoch |
 //! | [`blend`] | which cell a sample reads |
+//! | [`paired`] | whether recipes have the same order |
 //! | [`data`] | the number of a sample → its tokens |
 //! | [`chain`] | the hash over all samples |
 //! | [`validation`] | the documents held out, by source |
@@ -46,7 +48,7 @@
 //! | [`random`] | numbers that are a function of their key |
 //! | [`parallel`] | several processes |
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device};
 
 pub use self::blend::Blend;
@@ -54,9 +56,12 @@ pub use self::error::TrainError;
 pub use self::evaluation::{EvaluationError, Task, TaskScore};
 pub use self::explain::{BatchDocument, ExplainedBatch, explain_batch};
 pub use self::fingerprint::Fingerprint;
-pub use self::load::{Loaded, find_checkpoint};
+pub use self::load::{Initial, Loaded, find_checkpoint};
+pub use self::metrics::{Validated, validations};
+pub use self::paired::{PairedOrder, paired_order};
 pub use self::parallel::ParallelError;
 use self::parallel::{Group, Seat};
+pub use self::set::{TextBytes, TokenSet};
 pub use self::tokenizer::CheckpointTokenizer;
 use crate::config::train::{DeviceChoice, TrainSettings};
 use crate::store::Store;
@@ -81,12 +86,14 @@ mod model;
 mod muon;
 mod optimizer;
 mod order;
+mod paired;
 pub(crate) mod parallel;
 mod quarantine;
 mod random;
 mod saver;
 mod schedule;
 mod session;
+mod set;
 mod shards;
 mod spike;
 mod step;
@@ -104,31 +111,6 @@ mod tensorboard;
 mod tests;
 mod tokenizer;
 mod validation;
-
-/// Tells how many bytes of text tokens stand for.
-pub type TextBytes<'a> = dyn Fn(&[i64]) -> Option<u64> + 'a;
-
-/// The token shards to train on.
-pub struct TokenSet<'a> {
-    /// Where the shards are.
-    pub store: &'a Store,
-    /// Training shards in their order: paths in `store` without `.bin` and `.idx`.
-    pub train: Vec<String>,
-    /// How they are blended.
-    pub blend: Blend,
-    /// Validation shards, likewise.
-    pub validation: Vec<String>,
-    /// Token ids are below this.
-    pub vocab_size: u32,
-    /// Tokens predicted in one sequence.
-    pub sequence_length: usize,
-    /// How many bytes of text tokens stand for, where the tokenizer can tell.
-    pub text_bytes: Option<&'a TextBytes<'a>>,
-    /// What checkpoints hold of the tokenizer.
-    pub tokenizer: Option<&'a CheckpointTokenizer>,
-    /// What the model is scored by on the way.
-    pub tasks: &'a [Task],
-}
 
 /// Raised when the same settings and shards give another order of the data than before: it belongs
 /// into the digest of a training.
@@ -248,7 +230,7 @@ pub struct TrainReport {
 }
 
 /// The validation loss of a source.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SourceLoss {
     /// The source; empty where the run has no ledger.
     pub source: String,
@@ -332,7 +314,7 @@ pub(crate) fn train_at(
     memory::check(settings, device)?;
     let (loader, validation) = open(settings, tokens)?;
     let explained = |error: TrainError| error.explained(settings, device);
-    let trainer = step::Trainer::new(settings, device).map_err(explained)?;
+    let trainer = step::Trainer::new(settings, device, tokens.initial).map_err(explained)?;
     let mut session = session::Session {
         settings,
         set: tokens,
@@ -450,7 +432,13 @@ fn open(
 
 /// The training samples.
 fn loader(settings: &TrainSettings, set: &TokenSet<'_>) -> Result<data::Loader, TrainError> {
-    let tokens = shards::Tokens::open(set.store, &set.train, set.vocab_size)?;
+    let loader = loader_of(set, settings.sequence_length, settings.seed)?;
+    Ok(loader.masking_repeats(settings.mask_repeats))
+}
+
+/// The samples of `length` + 1 tokens in the order of `seed`.
+fn loader_of(set: &TokenSet<'_>, length: u32, seed: u64) -> Result<data::Loader, TrainError> {
+    let tokens = shards::Tokens::of(set, set.store, &set.train)?;
     let documents = documents::Documents::load(set.store, &set.train, &tokens)?;
-    data::Loader::new(tokens, documents, &set.blend, settings.sequence_length, settings.seed)
+    data::Loader::new(tokens, documents, &set.blend, length, seed)
 }

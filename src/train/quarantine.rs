@@ -26,6 +26,9 @@ pub(crate) const PATH: &str = "training/quarantine.jsonl";
 /// The longest n-gram whose repetitions are counted.
 const LONGEST: usize = 13;
 
+/// So many repetitions at a stretch are too many for `OLMo 2`.
+pub(crate) const MOST_REPEATS: usize = 32;
+
 /// A document that was left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Quarantined {
@@ -156,7 +159,7 @@ fn entropy(tokens: &[i64]) -> f32 {
 
 /// The n-gram of 1 to 13 tokens that is repeated most often at a stretch: its length, and how often
 /// it stands there. The shortest of several.
-fn repeated(tokens: &[i64]) -> (usize, usize) {
+pub(crate) fn repeated(tokens: &[i64]) -> (usize, usize) {
     let mut best = (0, 0);
     for period in 1..=LONGEST.min(tokens.len()) {
         let mut run = 0;

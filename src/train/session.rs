@@ -179,6 +179,7 @@ impl Session<'_> {
             skipped,
             validation_loss,
             validation_bits_per_byte: bits,
+            validation: validated.clone().unwrap_or_default(),
         })?;
         Ok(true)
     }
@@ -309,7 +310,7 @@ impl Session<'_> {
         self.commit(entry)?;
         on_event(Event::Recovered { to_step, skipped: skipped[1] - skipped[0], attempt });
         if !self.restore()? {
-            self.trainer = Trainer::new(self.settings, self.device)?;
+            self.trainer = Trainer::new(self.settings, self.device, self.set.initial)?;
         }
         Ok(())
     }

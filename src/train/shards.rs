@@ -1,9 +1,10 @@
 //! Token shards as one long sequence of tokens, memory-mapped.
 
+use crate::config::tokens::ShardFormat;
 use crate::store::Store;
 use crate::tokens::format::{FlatShard, Width, open_flat};
 
-use super::TrainError;
+use super::{TokenSet, TrainError};
 
 /// Tokens of several shards, one after the other.
 pub(crate) struct Tokens {
@@ -14,20 +15,40 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Maps the shards `prefixes` (paths in the store without `.bin` and `.idx`), in this order.
+    /// Maps the shards `prefixes` of a set (paths in `store` without what the format adds), in this
+    /// order.
     ///
     /// # Errors
-    /// When a file is missing or is not what `.idx` says; names the file and the fault.
+    /// When a file is missing or is not what its format says; names the file and the fault.
+    pub(crate) fn of(
+        set: &TokenSet<'_>,
+        store: &Store,
+        prefixes: &[String],
+    ) -> Result<Self, TrainError> {
+        Self::open_as(store, prefixes, set.vocab_size, (set.format, set.width))
+    }
+
+    /// [`Tokens::of`] for shards of Megatron.
+    #[cfg(test)]
     pub(crate) fn open(
         store: &Store,
         prefixes: &[String],
         vocab_size: u32,
     ) -> Result<Self, TrainError> {
+        Self::open_as(store, prefixes, vocab_size, (ShardFormat::Megatron, Width::U16))
+    }
+
+    fn open_as(
+        store: &Store,
+        prefixes: &[String],
+        vocab_size: u32,
+        (format, width): (ShardFormat, Width),
+    ) -> Result<Self, TrainError> {
         let mut shards = Vec::with_capacity(prefixes.len());
         let mut starts = vec![0];
         let mut total = 0;
         for prefix in prefixes {
-            let shard = open_flat(store, prefix)?;
+            let shard = open_flat(store, prefix, format, width)?;
             total += shard.tokens;
             starts.push(total);
             shards.push(shard);
@@ -62,7 +83,7 @@ impl Tokens {
             let (shard, first) = (&self.shards[number], self.starts[number]);
             let until = end.min(self.starts[number + 1]);
             // An open shard has as many tokens as it says.
-            let bytes = shard.bytes(at - first, until - first).unwrap_or_default();
+            let parts = shard.bytes(at - first, until - first).unwrap_or_default();
             let outside = |place: usize, id: i64| TrainError::Shard {
                 path: shard.path.clone(),
                 reason: format!(
@@ -74,7 +95,8 @@ impl Tokens {
             };
             match shard.width {
                 Width::U16 => {
-                    for (place, id) in bytes.as_chunks::<2>().0.iter().enumerate() {
+                    let ids = parts.iter().flat_map(|bytes| bytes.as_chunks::<2>().0);
+                    for (place, id) in ids.enumerate() {
                         let id = u32::from(u16::from_le_bytes(*id));
                         if id >= self.vocab_size {
                             return Err(outside(place, id.into()));
@@ -83,7 +105,8 @@ impl Tokens {
                     }
                 }
                 Width::I32 | Width::U32 => {
-                    for (place, id) in bytes.as_chunks::<4>().0.iter().enumerate() {
+                    let ids = parts.iter().flat_map(|bytes| bytes.as_chunks::<4>().0);
+                    for (place, id) in ids.enumerate() {
                         let id = u32::from_le_bytes(*id);
                         if id >= self.vocab_size {
                             return Err(outside(
@@ -113,6 +136,29 @@ impl Tokens {
     ) -> Result<(), TrainError> {
         self.visit(start, count, |id| out.push(i64::from(id)))
     }
+
+    /// Whether there are loss masks.
+    pub(crate) fn masked(&self) -> bool {
+        self.shards.iter().any(FlatShard::masked)
+    }
+
+    /// Appends the masks of `count` tokens from `start` to `out`: 1 where one is learnt, 0 where not.
+    pub(crate) fn read_loss(&self, start: u64, count: u64, out: &mut Vec<u8>) {
+        let end = (start + count).min(self.len());
+        let mut at = start;
+        let mut number = self.starts.partition_point(|&first| first <= start).saturating_sub(1);
+        while at < end {
+            let (shard, first) = (&self.shards[number], self.starts[number]);
+            let until = end.min(self.starts[number + 1]);
+            match shard.loss(at - first, until - first) {
+                Some(loss) => out.extend(loss.iter().map(|&learnt| u8::from(learnt != 0))),
+                // A number of tokens in memory.
+                None => out.extend((at..until).map(|_| 1)),
+            }
+            at = until;
+            number += 1;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -123,7 +169,7 @@ pub(crate) mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::config::tokens::{Packing, ShardCompression, ShardFormat};
+    use crate::config::tokens::{Packing, ShardCompression};
     use crate::document::DocumentId;
     use crate::tokens::format::{ShardLayout, ShardName, TokenDocument, create};
     use crate::tokens::index;
@@ -146,6 +192,38 @@ pub(crate) mod tests {
         documents: &[Vec<u32>],
         ids: &[DocumentId],
     ) {
+        let layout = layout(ShardFormat::Megatron, ShardCompression::None, false);
+        write_as(store, stem, documents, ids, &layout, &|_, _| 1);
+    }
+
+    /// Whole documents that end with the token 0.
+    pub(crate) fn layout(
+        format: ShardFormat,
+        compression: ShardCompression,
+        masked: bool,
+    ) -> ShardLayout {
+        ShardLayout {
+            format,
+            width: Width::U16,
+            vocab_size: 65_000,
+            end_of_document: 0,
+            sequence_length: 0,
+            packing: Packing::Documents,
+            compression,
+            masked,
+        }
+    }
+
+    /// [`write_documents`] in any format; `learnt` says of a document and a token in it whether that
+    /// is learnt.
+    pub(crate) fn write_as(
+        store: &Store,
+        stem: &str,
+        documents: &[Vec<u32>],
+        ids: &[DocumentId],
+        layout: &ShardLayout,
+        learnt: &dyn Fn(usize, usize) -> u8,
+    ) {
         let (kind, number) = stem.rsplit('/').next().unwrap().split_once('_').unwrap();
         let folder =
             stem.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("/{folder}"));
@@ -154,22 +232,14 @@ pub(crate) mod tests {
             validation: kind == "validation",
             number: number.parse().unwrap(),
         };
-        let layout = ShardLayout {
-            format: ShardFormat::Megatron,
-            width: Width::U16,
-            vocab_size: 65_000,
-            end_of_document: 0,
-            sequence_length: 0,
-            packing: Packing::Documents,
-            compression: ShardCompression::None,
-            masked: false,
-        };
-        let mut writer = create(store, &name, &layout).unwrap();
+        let mut writer = create(store, &name, layout).unwrap();
         let (mut offsets, mut lengths, mut at) = (Vec::new(), Vec::new(), 0);
-        for (document, id) in documents.iter().zip(ids) {
+        for (nth, (document, id)) in documents.iter().zip(ids).enumerate() {
             let mut tokens = Vec::new();
             layout.width.append(document, &mut tokens);
-            writer.push(&TokenDocument { id: *id, tokens: &tokens, loss: None }).unwrap();
+            let loss: Vec<u8> = (0..document.len()).map(|token| learnt(nth, token)).collect();
+            let loss = layout.masked.then_some(&loss[..]);
+            writer.push(&TokenDocument { id: *id, tokens: &tokens, loss }).unwrap();
             offsets.push(at);
             lengths.push(document.len() as u64);
             at += document.len() as u64;

@@ -7,6 +7,7 @@ use tch::{Device, Tensor};
 use crate::config::train::TrainSettings;
 
 use super::data::{self, Batch};
+use super::load::Initial;
 use super::loss::OutputLayer;
 use super::model::{Model, Rows, compute_kind, document_mask};
 use super::optimizer::{Optimizer, clip, zeros_like};
@@ -26,6 +27,8 @@ pub(crate) struct Trainer<'a> {
     /// In the order of the parameters.
     pub(crate) gradients: Vec<Tensor>,
     output: OutputLayer,
+    /// What each token's loss counts for in the loss of the batch: one by its learnt tokens.
+    scale: f64,
     /// Sequences in a micro-batch.
     pub(crate) micro_batch: u64,
 }
@@ -47,12 +50,19 @@ impl StepResult {
 }
 
 impl<'a> Trainer<'a> {
-    /// Initial weights and moments of zero.
+    /// Initial weights, those of `initial` where there are, and moments of zero.
     ///
     /// # Errors
-    /// When libtorch cannot make the tensors.
-    pub(crate) fn new(settings: &'a TrainSettings, device: Device) -> Result<Self, TrainError> {
-        let model = Model::new(settings, device)?;
+    /// When libtorch cannot make the tensors, or the weights are of another shape.
+    pub(crate) fn new(
+        settings: &'a TrainSettings,
+        device: Device,
+        initial: Option<&Initial>,
+    ) -> Result<Self, TrainError> {
+        let model = match initial {
+            Some(initial) => initial.model(settings, device)?,
+            None => Model::new(settings, device)?,
+        };
         let micro_batch = micro_batch(settings, device);
         let positions = micro_batch * u64::from(settings.sequence_length);
         Ok(Self {
@@ -66,6 +76,7 @@ impl<'a> Trainer<'a> {
                 settings.z_loss,
                 device,
             )?,
+            scale: mean(settings.batch_tokens()),
             micro_batch,
             model,
         })
@@ -82,6 +93,8 @@ impl<'a> Trainer<'a> {
         group: &mut Group,
     ) -> Result<StepResult, TrainError> {
         let split = group.split(batch.pieces.len());
+        // Of the whole batch, whichever part of it this process computes.
+        self.scale = mean(batch.learnt());
         let mut nats = vec![0.0; split.parts];
         let mut kept = Kept::default();
         if split.mine().is_empty() {
@@ -94,7 +107,7 @@ impl<'a> Trainer<'a> {
         }
         group.sum(&split, &mut nats, &mut self.gradients, &kept)?;
         #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
-        let loss = nats.iter().sum::<f64>() / self.settings.batch_tokens() as f64;
+        let loss = nats.iter().sum::<f64>() / batch.learnt().max(1) as f64;
         let gradient_norm = clip(&mut self.gradients, self.settings.clip)?;
         let [loss, gradient_norm] = group.agree([loss, gradient_norm])?;
         Ok(StepResult { loss, gradient_norm })
@@ -115,9 +128,16 @@ impl<'a> Trainer<'a> {
         let mut nats = 0.0;
         let ids =
             batch.ids[range.start * width..range.end * width].chunks(rows.saturating_mul(width));
+        // No masks are masks of no rows.
+        let mut loss = batch
+            .loss
+            .get(range.start * width..range.end * width)
+            .unwrap_or_default()
+            .chunks(rows.saturating_mul(width));
         for (ids, pieces) in ids.zip(batch.pieces[range].chunks(rows)) {
             let borders = pieces.iter().map(|pieces| data::borders(pieces).collect());
-            nats += self.accumulate(ids, pieces.len() as u64, borders)?;
+            let loss = loss.next().unwrap_or_default();
+            nats += self.accumulate(ids, loss, pieces.len() as u64, borders)?;
         }
         Ok(nats)
     }
@@ -132,17 +152,19 @@ impl<'a> Trainer<'a> {
     }
 
     /// Adds the gradient of one micro-batch of token ids `[rows, sequence_length + 1]`; returns its
-    /// cross-entropy summed over the tokens, in nats. `borders` are, for each row, where documents
+    /// cross-entropy summed over the tokens that are learnt, in nats: those with a 1 in `loss`, or all
+    /// where that is empty. `borders` are, for each row, where documents
     /// begin in it: they count where attention stays within documents.
     pub(crate) fn accumulate(
         &mut self,
         ids: &[i64],
+        loss: &[u8],
         rows: u64,
         borders: impl ExactSizeIterator<Item = Vec<u32>>,
     ) -> Result<f64, TrainError> {
         let length = i64::from(self.settings.sequence_length);
         let rows = rows.cast_signed();
-        let (inputs, targets) = split(ids, rows, length, self.model.device)?;
+        let (inputs, targets) = split(ids, loss, rows, length, self.model.device)?;
         let mask = self.mask(borders, length)?;
         let rows = Rows { rows, length, mask: mask.as_ref() };
         if self.settings.activation_checkpointing {
@@ -174,7 +196,7 @@ impl<'a> Trainer<'a> {
     fn accumulate_by_block(
         &mut self,
         inputs: &Tensor,
-        targets: &Tensor,
+        targets: &Targets,
         rows: Rows<'_>,
     ) -> Result<f64, TrainError> {
         let layers = self.model.layers;
@@ -215,22 +237,28 @@ impl<'a> Trainer<'a> {
     fn loss(
         &mut self,
         hidden: &Tensor,
-        targets: &Tensor,
+        targets: &Targets,
         rows: Rows<'_>,
     ) -> Result<(f64, Tensor), TrainError> {
         let positions = rows.rows * rows.length;
-        #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
-        let scale = 1.0 / self.settings.batch_tokens() as f64;
         let head = self.model.head_index();
         let flat = hidden.f_detach()?.f_reshape([positions, self.settings.width.into()])?;
+        if targets.count == 0 {
+            return Ok((0.0, hidden.f_detach()?.f_zeros_like()?));
+        }
+        let learnt = targets.learnt(&flat)?;
         let (nats, gradient) = self.output.nats_and_gradients(
             self.model.head(),
-            &flat,
-            targets,
-            positions,
-            scale,
+            &learnt,
+            &targets.ids,
+            targets.count,
+            self.scale,
             &mut self.gradients[head],
         )?;
+        let gradient = match &targets.places {
+            Some(places) => flat.f_zeros_like()?.f_index_copy(0, places, &gradient)?,
+            None => gradient,
+        };
         Ok((nats, gradient.f_reshape(hidden.size())?))
     }
 
@@ -277,19 +305,23 @@ impl<'a> Trainer<'a> {
         group.add(&mut nats)?;
         let mut nats = nats.into_iter();
         let losses = validation.sources.iter().enumerate().map(|(number, source)| {
-            let sizes = batches(number).map(|windows| windows.rows * windows.length);
+            let sizes = batches(number).map(|windows| windows.learnt());
             let (nats, tokens) = sizes
                 .zip(&mut nats)
-                .fold((0.0, 0), |(sum, tokens), (size, nats)| (sum + nats, tokens + size as u64));
+                .fold((0.0, 0), |(sum, tokens), (size, nats)| (sum + nats, tokens + size));
             SourceLoss::new(source, nats, tokens)
         });
         Ok(losses.collect())
     }
 
-    /// Cross-entropy of all tokens that `windows` predict, in nats.
+    /// Cross-entropy of all tokens that `windows` predict and that are learnt, in nats.
     fn nats(&self, windows: Windows) -> Result<f64, TrainError> {
         let [rows, length] = [windows.rows, windows.length].map(|size| size.cast_signed() as i64);
-        let (inputs, targets) = split(&windows.ids, rows, length, self.model.device)?;
+        let (inputs, targets) =
+            split(&windows.ids, &windows.loss, rows, length, self.model.device)?;
+        if targets.count == 0 {
+            return Ok(0.0);
+        }
         let mask = self.mask(windows.borders.into_iter(), length)?;
         let rows = Rows { rows, length, mask: mask.as_ref() };
         let positions = rows.rows * length;
@@ -297,7 +329,8 @@ impl<'a> Trainer<'a> {
             .model
             .hidden(&inputs, rows)?
             .f_reshape([positions, i64::from(self.settings.width)])?;
-        self.output.nats(self.model.head(), &hidden, &targets, positions)
+        let hidden = targets.learnt(&hidden)?;
+        self.output.nats(self.model.head(), &hidden, &targets.ids, targets.count)
     }
 }
 
@@ -311,16 +344,52 @@ pub(super) fn micro_batch(settings: &TrainSettings, device: Device) -> u64 {
     (room / settings.activation_bytes()).clamp(1, settings.batch_sequences)
 }
 
-/// Windows `[rows, length + 1]` to inputs `[rows, length]` and targets `[rows × length]`.
+/// The share of one of `tokens` in their mean.
+#[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
+fn mean(tokens: u64) -> f64 {
+    1.0 / tokens.max(1) as f64
+}
+
+/// What is to be predicted.
+struct Targets {
+    /// The tokens that are learnt.
+    ids: Tensor,
+    /// How many.
+    count: i64,
+    /// The positions that predict them, where not all do.
+    places: Option<Tensor>,
+}
+
+impl Targets {
+    /// Of all positions `[positions, width]` those that predict what is learnt.
+    fn learnt(&self, positions: &Tensor) -> Result<Tensor, TrainError> {
+        Ok(match &self.places {
+            Some(places) => positions.f_index_select(0, places)?,
+            None => positions.shallow_clone(),
+        })
+    }
+}
+
+/// Windows `[rows, length + 1]` with masks of as many tokens, or none, to inputs `[rows, length]` and
+/// targets.
 fn split(
     ids: &[i64],
+    loss: &[u8],
     rows: i64,
     length: i64,
     device: Device,
-) -> Result<(Tensor, Tensor), TrainError> {
+) -> Result<(Tensor, Targets), TrainError> {
     let ids = Tensor::f_from_slice(ids)?.f_reshape([rows, length + 1])?.f_to_device(device)?;
-    Ok((
-        ids.f_narrow(1, 0, length)?.f_contiguous()?,
-        ids.f_narrow(1, 1, length)?.f_reshape([rows * length])?,
-    ))
+    let inputs = ids.f_narrow(1, 0, length)?.f_contiguous()?;
+    let targets = ids.f_narrow(1, 1, length)?.f_reshape([rows * length])?;
+    if loss.is_empty() {
+        return Ok((inputs, Targets { ids: targets, count: rows * length, places: None }));
+    }
+    let width = usize::try_from(length + 1).unwrap_or(usize::MAX);
+    let predicted = loss.chunks(width).flat_map(|row| &row[1..]);
+    let places: Vec<i64> = (0..).zip(predicted).filter(|it| *it.1 == 1).map(|it| it.0).collect();
+    let count = places.len().cast_signed() as i64;
+    let places = Tensor::f_from_slice(&places)?.f_to_device(device)?;
+    let targets = targets.f_index_select(0, &places)?;
+    Ok((inputs, Targets { ids: targets, count, places: Some(places) }))
 }

@@ -129,6 +129,7 @@ mod tests {
             skipped: false,
             validation_loss: None,
             validation_bits_per_byte: None,
+            validation: Vec::new(),
         };
         let record = step(&line);
         let length = u64::from_le_bytes(record[..8].try_into().unwrap());

@@ -2,10 +2,13 @@
 
 use super::shards::tests::write_shard;
 use super::*;
+use crate::config::tokens::ShardFormat;
 use crate::config::train::TrainConfig;
+use crate::tokens::format::Width;
 
 mod cached;
 mod export;
+mod formats;
 mod parity;
 
 /// An empty store, and libtorch on one thread: tests run side by side, and its threads wait for each
@@ -67,10 +70,14 @@ fn token_set(store: &Store) -> TokenSet<'_> {
         train: vec!["tokens/train_00000".to_owned()],
         blend: Blend::default(),
         validation: vec!["tokens/validation_00000".to_owned()],
+        validation_store: store,
+        format: ShardFormat::Megatron,
+        width: Width::U16,
         vocab_size: VOCAB,
         sequence_length: LENGTH,
         text_bytes: Some(&|ids| Some(ids.len() as u64)),
         tokenizer: None,
+        initial: None,
         tasks: &[],
     }
 }

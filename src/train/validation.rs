@@ -36,12 +36,14 @@ pub(crate) struct Source {
     /// Bytes of text, where the tokenizer can tell.
     pub(crate) bytes: Option<u64>,
     ids: Vec<i64>,
+    /// For each of them, 1 where it is learnt and 0 where not; empty where all are.
+    loss: Vec<u8>,
     /// Where documents begin in `ids`.
     starts: Vec<usize>,
 }
 
 /// Windows of a source, all of the same length.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Windows {
     /// How many.
     pub(crate) rows: usize,
@@ -49,6 +51,8 @@ pub(crate) struct Windows {
     pub(crate) length: usize,
     /// Tokens, row-major `[rows, length + 1]`.
     pub(crate) ids: Vec<i64>,
+    /// For each of them, 1 where it is learnt and 0 where not; empty where all are.
+    pub(crate) loss: Vec<u8>,
     /// For each row, the positions at which documents begin.
     pub(crate) borders: Vec<Vec<u32>>,
 }
@@ -65,8 +69,9 @@ impl Validation {
     /// # Errors
     /// When there are fewer than two tokens, or a shard or the ledger is damaged.
     pub(crate) fn open(set: &TokenSet<'_>, length: usize) -> Result<Self, TrainError> {
-        let tokens = Tokens::open(set.store, &set.validation, set.vocab_size)?;
-        let documents = Documents::load(set.store, &set.validation, &tokens)?;
+        let store = set.validation_store;
+        let tokens = Tokens::of(set, store, &set.validation)?;
+        let documents = Documents::load(store, &set.validation, &tokens)?;
         let numbers = sorted_by(0..documents.len(), |number| documents.identity(number));
         let mut considered = 0;
         let candidates = numbers.iter().take_while(|&&number| {
@@ -77,8 +82,8 @@ impl Validation {
         let candidates: Vec<u32> = candidates.copied().collect();
         let total = candidates.iter().map(|&number| u64::from(documents.length(number))).sum();
         let starts = candidates.iter().map(|&number| documents.start(number)).collect();
-        let ids = documents::ids(set.store, &set.validation, &tokens, &starts)?;
-        let names = source_names(set.store, &ids.values().copied().collect())?;
+        let ids = documents::ids(store, &set.validation, &tokens, &starts)?;
+        let names = source_names(store, &ids.values().copied().collect())?;
         let mut by_source: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         for number in candidates {
             let name = ids.get(&documents.start(number)).and_then(|id| names.get(id));
@@ -92,7 +97,8 @@ impl Validation {
             let most = if available > quota { quota / PART_OF_A_DOCUMENT } else { available };
             let mut source = Source {
                 name: name.to_owned(),
-                bytes: set.text_bytes.map(|_| 0),
+                // Bits a byte are of whole texts.
+                bytes: set.text_bytes.filter(|_| !tokens.masked()).map(|_| 0),
                 ..Source::default()
             };
             for number in numbers {
@@ -105,6 +111,9 @@ impl Validation {
                 let first = source.ids.len();
                 source.starts.push(first);
                 tokens.read(documents.start(number), count, &mut source.ids)?;
+                if tokens.masked() {
+                    tokens.read_loss(documents.start(number), count, &mut source.loss);
+                }
                 source.documents += 1;
                 // The last token of a document ends it and is no text.
                 let end = source.ids.len() - usize::from(count == length);
@@ -117,8 +126,8 @@ impl Validation {
             }
             sources.push(source);
         }
-        // Fewer than two tokens of a source predict nothing.
-        sources.retain(|source| source.ids.len() > 1);
+        // Fewer than two tokens of a source predict nothing, nor do those that are not learnt.
+        sources.retain(|source| source.targets().next().is_some());
         if sources.is_empty() {
             return Err(TrainError::NoValidationTokens { tokens: tokens.len() });
         }
@@ -142,18 +151,35 @@ impl Validation {
 
     /// The predicted tokens of all sources.
     pub(crate) fn targets(&self) -> impl Iterator<Item = i64> {
-        self.sources.iter().flat_map(|source| source.ids.iter().skip(1).copied())
+        self.sources.iter().flat_map(Source::targets)
+    }
+}
+
+impl Windows {
+    /// How many tokens are predicted and learnt.
+    pub(crate) fn learnt(&self) -> u64 {
+        if self.loss.is_empty() {
+            return (self.rows * self.length) as u64;
+        }
+        let predicted = self.loss.chunks(self.length + 1).flat_map(|row| &row[1..]);
+        predicted.map(|&learnt| u64::from(learnt)).sum()
     }
 }
 
 impl Source {
+    /// The predicted tokens that are learnt.
+    fn targets(&self) -> impl Iterator<Item = i64> {
+        let learnt = |place: &usize| self.loss.get(*place).is_none_or(|&learnt| learnt == 1);
+        (1..self.ids.len()).filter(learnt).map(|place| self.ids[place])
+    }
+
     /// The windows that begin at `starts` and predict `length` tokens each.
     fn windows(&self, starts: impl ExactSizeIterator<Item = usize>, length: usize) -> Windows {
-        let mut windows =
-            Windows { rows: starts.len(), length, ids: Vec::new(), borders: Vec::new() };
+        let mut windows = Windows { rows: starts.len(), length, ..Windows::default() };
         for start in starts {
             let range = start..start + length + 1;
             windows.ids.extend_from_slice(&self.ids[range.clone()]);
+            windows.loss.extend_from_slice(self.loss.get(range.clone()).unwrap_or_default());
             let first = self.starts.partition_point(|&border| border < range.start);
             let borders = self.starts[first..].iter().take_while(|&border| range.contains(border));
             // A length is of 32 bits.
@@ -189,6 +215,8 @@ fn source_names(
 mod tests {
     use super::super::shards::tests::write_shard;
     use super::*;
+    use crate::config::tokens::ShardFormat;
+    use crate::tokens::format::Width;
     use crate::train::Blend;
 
     fn open(documents: &[Vec<u32>], length: usize) -> Result<Validation, TrainError> {
@@ -200,10 +228,14 @@ mod tests {
             train: Vec::new(),
             blend: Blend::default(),
             validation: vec!["tokens/validation_00000".to_owned()],
+            validation_store: &store,
+            format: ShardFormat::Megatron,
+            width: Width::U16,
             vocab_size: 1_000,
             sequence_length: length,
             text_bytes: Some(&bytes),
             tokenizer: None,
+            initial: None,
             tasks: &[],
         };
         Validation::open(&set, length)
@@ -220,7 +252,13 @@ mod tests {
         let source = &whole.sources[0];
         assert_eq!((source.documents, source.bytes), (1, Some(29 * 3)), "the end is no text");
         let short = open(&[vec![1, 2, 3]], 8).unwrap();
-        let expected = Windows { rows: 1, length: 2, ids: vec![1, 2, 3], borders: vec![vec![0]] };
+        let expected = Windows {
+            rows: 1,
+            length: 2,
+            ids: vec![1, 2, 3],
+            loss: Vec::new(),
+            borders: vec![vec![0]],
+        };
         assert_eq!(short.batches(0, 2).next(), Some(expected));
         let several = open(&[vec![1, 2, 3], vec![4], vec![5, 6, 7, 8]], 3).unwrap();
         let borders: Vec<_> = several.batches(0, 9).flat_map(|it| it.borders).collect();

@@ -28,7 +28,6 @@ use crate::tokens::pack;
 
 pub use self::check::{LayoutError, check};
 #[cfg(feature = "train")]
-#[cfg(feature = "train")]
 pub(crate) use self::flat::{FlatShard, open_flat};
 pub(crate) use self::open::is_shard;
 pub use self::open::{open, open_with, shards_below};
@@ -62,6 +61,13 @@ impl ShardLayout {
     #[must_use]
     pub fn has_masks(&self) -> bool {
         self.masked || self.packing == Packing::BestFit
+    }
+
+    /// Whether the bundled training loop reads such shards.
+    #[must_use]
+    pub fn trains(&self) -> bool {
+        self.packing == Packing::Documents
+            && !matches!(self.format, ShardFormat::Datatrove | ShardFormat::Npy)
     }
 }
 

@@ -193,16 +193,10 @@ impl Tokens {
         Ok(())
     }
 
-    /// Whether there are loss masks.
-    #[cfg(feature = "train")]
-    pub(super) fn masked(&self) -> bool {
-        self.loss.is_some()
-    }
-
     /// The file, for random access.
     #[cfg(feature = "train")]
     pub(super) fn into_flat(self) -> FlatShard {
-        FlatShard::new(self.path, self.bytes, self.start, self.facts.width)
+        FlatShard::new(self.path, self.bytes, self.start, self.facts.width, self.loss)
     }
 
     /// Tokens in all.

@@ -79,7 +79,7 @@ impl Golden {
     /// A trainer with the weights of the file, which must be all of the model's.
     pub(super) fn trainer<'a>(&self, settings: &'a TrainSettings) -> Trainer<'a> {
         tch::set_num_threads(1);
-        let mut trainer = Trainer::new(settings, Device::Cpu).unwrap();
+        let mut trainer = Trainer::new(settings, Device::Cpu, None).unwrap();
         let names = trainer.model.parameters.iter().map(|it| &it.name[..]);
         let given = self.tensors.keys().filter_map(|it| it.strip_prefix("weights."));
         assert_eq!(names.collect::<BTreeSet<_>>(), given.collect());
@@ -125,7 +125,7 @@ fn logits_loss_and_gradients_are_pytorchs() {
         let logits = hidden.matmul(&trainer.model.head().tr());
         assert_close(&logits, &golden.tensors["logits"], 1e-5, &format!("{model}: logits"));
 
-        let nats = trainer.accumulate(&ids, rows, whole(rows)).unwrap();
+        let nats = trainer.accumulate(&ids, &[], rows, whole(rows)).unwrap();
         let loss = nats / settings.batch_tokens() as f64;
         let expected = golden.tensors["loss"].double_value(&[]);
         assert!((loss - expected).abs() < 1e-5, "{model}: {loss} for {expected}");
@@ -148,7 +148,7 @@ fn ten_steps_are_pytorchs() {
                 let _ = gradient.zero_();
             }
             let of_step = |name: &str| golden.tensors[name].double_value(&[step - 1]);
-            let loss = trainer.accumulate(&ids, rows, whole(rows)).unwrap()
+            let loss = trainer.accumulate(&ids, &[], rows, whole(rows)).unwrap()
                 / settings.batch_tokens() as f64;
             let expected = of_step("losses");
             assert!((loss - expected).abs() < 1e-4, "{model}, {step}: {loss} for {expected}");
@@ -219,8 +219,8 @@ fn activations_computed_again_give_the_same_gradients() {
             let run = |more: &str| {
                 let settings = golden.settings(&format!("document_masking = {masking}\n{more}"));
                 let mut trainer = golden.trainer(&settings);
-                let first = trainer.accumulate(&ids, rows, borders()).unwrap();
-                let second = trainer.accumulate(&ids, rows, borders()).unwrap();
+                let first = trainer.accumulate(&ids, &[], rows, borders()).unwrap();
+                let second = trainer.accumulate(&ids, &[], rows, borders()).unwrap();
                 let gradients = std::mem::take(&mut trainer.gradients);
                 (first.to_bits(), second.to_bits(), gradients)
             };
@@ -276,7 +276,7 @@ fn bf16_learns_as_fp32_does() {
                 for gradient in &mut trainer.gradients {
                     let _ = gradient.zero_();
                 }
-                let nats = trainer.accumulate(&ids, rows, whole(rows)).unwrap();
+                let nats = trainer.accumulate(&ids, &[], rows, whole(rows)).unwrap();
                 clip(&mut trainer.gradients, settings.clip).unwrap();
                 let Trainer { model, optimizer, gradients, .. } = &mut trainer;
                 optimizer.update(&mut model.parameters, gradients, 0.002, step).unwrap();
@@ -307,7 +307,9 @@ fn micro_batches_add_up_to_the_batch() {
         let width = settings.sequence_length + 1;
         let piece = |row: u64| vec![Piece { document: row as u32, from: 0, tokens: width }];
         let pieces = (0..settings.batch_sequences).map(piece).collect();
-        let result = trainer.gradients(&Batch { ids, pieces }, &mut Group::alone(false)).unwrap();
+        let result = trainer
+            .gradients(&Batch { ids, pieces, ..Batch::default() }, &mut Group::alone(false))
+            .unwrap();
         let gradients = trainer.gradients.iter().map(|it| it.reshape([-1])).collect::<Vec<_>>();
         (result.loss, Tensor::cat(&gradients, 0))
     };
