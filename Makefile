@@ -5,12 +5,16 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export LIBTORCH ?= $(CACHE)/libtorch-2.13.0
 TAMIS = $(CARGO_TARGET_DIR)/debug/tamis
 
-.PHONY: demo test check bench libtorch libtorch-cuda schema build
+.PHONY: demo scale-demo test check bench libtorch libtorch-cuda schema build
 
 # The main job, end to end on data-samples/: a funnel, shards, a checkpoint, a loss under the
 # unigram model's.
 demo: build
 	$(TAMIS) run pipelines/quickstart.toml --out runs/quickstart
+
+# A ladder of 28 small trainings from pipelines to a verdict: a smoke test, which claims nothing.
+scale-demo: build
+	$(TAMIS) scale pipelines/scaling/demo.toml --out runs/scale-demo
 
 build: libtorch
 	cargo build --features train

@@ -19,6 +19,8 @@ mod fit_classifier;
 mod fit_tokenizer;
 mod index;
 mod joins;
+#[cfg(feature = "train")]
+mod lab;
 mod ledger;
 mod messages;
 mod mixture;

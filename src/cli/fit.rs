@@ -1,7 +1,7 @@
 //! `tamis fit`.
 
 mod select;
-mod text;
+pub(super) mod text;
 
 use std::path::{Path, PathBuf};
 

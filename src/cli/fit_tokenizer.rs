@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use rayon::prelude::*;
 use serde::Serialize;
 use tokenizers::pipeline::PipelineToken;
 
@@ -13,10 +12,9 @@ use super::{OutputFormat, Usage, note, print, show};
 use crate::config::bytes::ByteSize;
 use crate::exec::summary::grouped;
 use crate::model::{Assets, shipped_in};
-use crate::plan::inputs;
-use crate::read::{Fields, Format, Layout};
+use crate::plan::inputs::InputError;
 use crate::store::{Store, divided};
-use crate::tokens::sample::{self, Sample};
+use crate::tokens::sample::{self, Sample, SampleError};
 use crate::tokens::tokenizer::fit::{self, Fitted, Settings, WordPattern, Words};
 use crate::tokens::tokenizer::{Tokenizer, TokenizerError};
 
@@ -109,7 +107,7 @@ impl FitTokenizer {
         if sample.texts.is_empty() {
             anyhow::bail!(Usage("there is no text in the input".to_owned()));
         }
-        let words = counted(&sample.texts, &pattern)?;
+        let words = Words::of(&sample.texts, &pattern)?;
         let fitted = fit::fit(&words, &settings)?;
         let json = fitted.to_json(&pattern);
         let tokenizer = Tokenizer::from_bytes("tokenizer.json", json.as_bytes())
@@ -139,42 +137,17 @@ impl FitTokenizer {
                 if run { format!("{path}/documents/*.parquet") } else { path.clone() }
             })
             .collect();
-        let found = inputs::find(Path::new(""), &paths).map_err(|error| match error {
-            inputs::InputError::Store(error) => anyhow::Error::new(error),
-            error => anyhow::Error::new(Usage(error.to_string())),
-        })?;
-        let mut files = Vec::new();
-        for file in &found.files {
-            let named = Format::of_name(&file.path);
-            let format = Format::or_of_content(named, &found.store, file)?;
-            let format = format.ok_or_else(|| {
-                Usage(format!(
-                    "the format of `{}` can be told neither from its name nor from its content",
-                    file.path
-                ))
-            })?;
-            files.push((file.clone(), format));
-        }
-        let fields = Fields {
-            text: self.text_field.clone(),
-            id: "id".to_owned(),
-            metadata: Vec::new(),
-            conversation: None,
-            layout: Layout::default(),
-        };
-        Ok(sample::draw(&found, &files, &fields, self.seed, self.sample.0)?)
+        sample::draw_from(&paths, &self.text_field, self.seed, self.sample.0).map_err(plain)
     }
 }
 
-fn counted(texts: &[String], pattern: &WordPattern) -> Result<Words, TokenizerError> {
-    // As many parts as threads: each has a table of words of its own.
-    let part = texts.len().div_ceil(rayon::current_num_threads()).max(1);
-    let parts = texts.par_chunks(part).map(|texts| {
-        let mut counter = Words::counter(pattern)?;
-        texts.iter().try_for_each(|text| counter.add(text))?;
-        Ok(counter.finish())
-    });
-    parts.try_reduce(Words::default, |left, right| Ok(left.merge(right)))
+/// An error as the other commands have it.
+pub(super) fn plain(error: SampleError) -> anyhow::Error {
+    match error {
+        SampleError::Input(InputError::Store(error)) => error.into(),
+        SampleError::Read(error) => error.into(),
+        error => Usage(error.to_string()).into(),
+    }
 }
 
 fn report(

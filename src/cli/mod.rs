@@ -192,6 +192,11 @@ impl Exit {
             if let Some(error) = cause.downcast_ref::<crate::train::TrainError>() {
                 return if error.retryable() { Self::Temporary } else { Self::Data };
             }
+            // A worker that ended: the same command goes on.
+            #[cfg(feature = "train")]
+            if cause.is::<crate::scale::lab::LabError>() {
+                return Self::Temporary;
+            }
             #[cfg(feature = "train")]
             if let Some(error) = cause.downcast_ref::<crate::train::ParallelError>() {
                 return if error.retryable() { Self::Temporary } else { Self::Usage };

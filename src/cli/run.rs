@@ -160,12 +160,16 @@ impl Run {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         };
-        let memory = pipeline
-            .memory_limit
-            .map_or_else(|| machine_memory() / MEMORY_SHARE.1 * MEMORY_SHARE.0, |limit| limit.0);
         let batch_bytes = self.batch_size.and_then(|size| usize::try_from(size.0).ok());
-        Ok(Resources { threads, memory, batch_bytes })
+        Ok(Resources { batch_bytes, ..resources(threads, pipeline.memory_limit) })
     }
+}
+
+/// So many threads, and the memory of the limit or a share of this machine's.
+pub(super) fn resources(threads: usize, limit: Option<ByteSize>) -> Resources {
+    let memory =
+        limit.map_or_else(|| machine_memory() / MEMORY_SHARE.1 * MEMORY_SHARE.0, |limit| limit.0);
+    Resources { threads, memory, batch_bytes: None }
 }
 
 /// Memory of this machine in bytes.

@@ -1,28 +1,49 @@
 //! `tamis scale`.
 
-use std::fmt::Write;
-use std::path::PathBuf;
+#[cfg(feature = "train")]
+mod findings;
+mod plan;
+
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::{OutputFormat, Usage, print, show};
 use crate::config::scale::Scale as Config;
-use crate::exec::summary::grouped;
-use crate::report::svg::short;
-use crate::scale::ladder::{Ladder, plan};
+use crate::scale::ladder;
 
-/// Operations a second and core that a training on a CPU comes to, in 32 bits.
-const CPU_CORE: f64 = 55e9;
+const ABOUT: &str = "\
+The file names recipes (pipelines) and model sizes; SCALING.md has one and says what comes out. Each
+recipe is run, one tokenizer is fitted to all of them, every model is trained on every recipe, and
+laws are fitted to the losses. What is in the folder already is not done again: the same command
+goes on after a crash, or with more seeds.
 
-/// Compare recipes on a ladder of model sizes: the trainings and their cost.
+On several machines that see one folder, start the command on one of them, and on the others
+`tamis scale --worker --out DIR`, as many as shall train at a time.";
+
+/// Compare recipes on a ladder of model sizes: curate, train, fit, judge.
 #[derive(Args)]
+#[command(after_help = ABOUT)]
 pub(super) struct Scale {
     /// The TOML file with recipes and ladder.
-    ladder: PathBuf,
+    #[arg(required_unless_present = "worker")]
+    ladder: Option<PathBuf>,
+    /// The folder of the ladder [default: runs/<name>].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Tell the trainings and their cost, and train nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Trainings at a time on this machine, each on one thread [default: one a core]; with 0 workers
+    /// elsewhere do them all.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Do trainings of the ladder in --out, until there are no more.
+    #[arg(long, requires = "out", conflicts_with_all = ["ladder", "dry_run", "threads"])]
+    worker: bool,
+    /// Keep the checkpoints of trainings that have ended.
+    #[arg(long)]
+    keep_checkpoints: bool,
     /// Form of the output.
     #[arg(long, value_enum, default_value = "text")]
     format: OutputFormat,
@@ -30,87 +51,86 @@ pub(super) struct Scale {
 
 impl Scale {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let config = Config::load(&self.ladder)?;
+        let Some(file) = self.ladder.clone() else { return self.work() };
+        let mut config = Config::load(&file)?;
+        if let Some(path) = &config.ladder.tokenizer {
+            let tokenizer = crate::model::Assets::default().tokenizer(path)?;
+            config.ladder.vocabulary = tokenizer.vocab_size();
+        }
         let plan =
-            plan(&config).map_err(|error| Usage(format!("{}: {error}", self.ladder.display())))?;
-        if !self.dry_run {
-            return Err(Usage(
-                "this tamis plans a ladder and does not train it yet; add --dry-run, train each \
-                 recipe by `tamis run`, and give the losses to `tamis fit`"
-                    .to_owned(),
-            )
-            .into());
+            ladder::plan(&config).map_err(|error| Usage(format!("{}: {error}", file.display())))?;
+        if self.dry_run {
+            return match self.format {
+                OutputFormat::Json => print(&show::json(&plan)?),
+                OutputFormat::Text => print(&plan::text(&config, &plan)),
+            };
         }
+        if self.format == OutputFormat::Text {
+            eprint!("{}", plan::text(&config, &plan));
+        }
+        let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.head.name));
+        self.train(&config, &file, out)
+    }
+
+    #[cfg(feature = "train")]
+    fn train(&self, config: &Config, file: &Path, out: PathBuf) -> anyhow::Result<()> {
+        use crate::scale::lab::{self, Options};
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let workers = self.threads.unwrap_or(cores);
+        let options = Options {
+            out,
+            resources: super::run::resources(cores.min(workers.max(1)), None),
+            workers,
+            program: std::env::current_exe()?,
+            date: findings::today(),
+            keep_checkpoints: self.keep_checkpoints,
+            tell: &|message| eprintln!("{}", show::safe(message, 400)),
+        };
+        let base = file.parent().unwrap_or(Path::new(""));
+        let (report, analysis) = lab::run(config, base, &options).map_err(plain)?;
         match self.format {
-            OutputFormat::Json => print(&show::json(&plan)?),
-            OutputFormat::Text => print(&text(&config, &plan)),
+            OutputFormat::Json => print(&show::json(&report)?),
+            OutputFormat::Text => print(&findings::text(&report, analysis.as_ref(), &options.out)),
         }
+    }
+
+    #[cfg(feature = "train")]
+    fn work(&self) -> anyhow::Result<()> {
+        let out = self.out.as_deref().unwrap_or(Path::new(""));
+        let tell = |message: &str| eprintln!("{}", show::safe(message, 400));
+        crate::scale::lab::work(out, &tell).map_err(plain)
+    }
+
+    #[cfg(not(feature = "train"))]
+    fn train(&self, _: &Config, _: &Path, _: PathBuf) -> anyhow::Result<()> {
+        self.work()
+    }
+
+    #[cfg(not(feature = "train"))]
+    fn work(&self) -> anyhow::Result<()> {
+        let message = "this build of tamis cannot train; build with `--features train` (see `make \
+                       libtorch`), or tell the trainings by --dry-run";
+        Err(Usage(message.to_owned()).into())
     }
 }
 
-fn text(config: &Config, plan: &Ladder) -> String {
-    let ladder = &config.ladder;
-    let mut text = format!(
-        "{}: {} recipes × {} sizes; {} learning rates with the first seed, {} seeds; vocabulary of \
-         {}, sequences of {}\n",
-        show::safe(&config.head.name, 80),
-        config.recipes.len(),
-        plan.rungs.len(),
-        ladder.learning_rates.len(),
-        ladder.seeds,
-        grouped(ladder.vocabulary.into()),
-        ladder.sequence_length
-    );
-    let header = [
-        "params",
-        "all",
-        "layers",
-        "width",
-        "heads",
-        "tokens",
-        "batch",
-        "rate",
-        "operations",
-        "head",
-        "trainings",
-    ];
-    let rows: Vec<Vec<Value>> = plan
-        .rungs
-        .iter()
-        .enumerate()
-        .map(|(index, rung)| {
-            let settings = &rung.settings;
-            let tokens: Vec<String> = rung.tokens.iter().map(|tokens| grouped(*tokens)).collect();
-            vec![
-                json!(grouped(rung.params)),
-                json!(grouped(rung.parameters)),
-                json!(settings.layers),
-                json!(settings.width),
-                json!(settings.heads),
-                json!(tokens.join(" / ")),
-                json!(grouped(settings.batch_tokens())),
-                json!(format!("{:.2e}", settings.learning_rate)),
-                json!(short(rung.flops)),
-                json!(format!("{:.0} %", 100.0 * rung.head_share)),
-                json!(plan.trainings.iter().filter(|training| training.rung == index).count()),
-            ]
-        })
-        .collect();
-    text.push_str(&show::table(&header.map(str::to_owned), &rows));
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "{} trainings, {} operations ({:.1} core-hours at {CPU_CORE:.0e} a second), {:.0} % of them \
-         for the largest size; target {} operations",
-        plan.trainings.len(),
-        short(plan.flops),
-        plan.flops / CPU_CORE / 3_600.0,
-        100.0 * plan.largest_flops / plan.flops,
-        short(config.target.flops)
-    );
-    text.push_str(
-        "Each training decays at each of its token counts and goes on (WSD-S). The head is the output \
-         matrix.\n",
-    );
-    text
+/// An error as the other commands have it, which decides the exit code.
+#[cfg(feature = "train")]
+fn plain(error: crate::scale::lab::LabError) -> anyhow::Error {
+    use crate::scale::lab::LabError;
+    match error {
+        LabError::Recipe { recipe, source } => plain(*source).context(format!("recipe `{recipe}`")),
+        LabError::Setting(message) => Usage(message).into(),
+        LabError::Scale(error) => Usage(error.to_string()).into(),
+        LabError::Config(error) => error.into(),
+        LabError::Lower(error) => error.into(),
+        LabError::Exec(error) => error.into(),
+        LabError::Store(error) => error.into(),
+        LabError::Asset(error) => error.into(),
+        LabError::Sample(error) => super::fit_tokenizer::plain(error),
+        LabError::Tokenizer(error) => error.into(),
+        LabError::Ledger(error) => error.into(),
+        LabError::Train(error) => error.into(),
+        error => error.into(),
+    }
 }

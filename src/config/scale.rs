@@ -1,13 +1,19 @@
 //! The file of `tamis scale`: recipes, and the ladder of model sizes they are compared on.
 
+mod ablate;
+
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bytes::ByteSize;
 use super::parse::{list, read, single, spans};
 use super::stage::Located;
 use super::{ConfigError, ConfigErrors, sole};
+use crate::store::resolved;
+
+pub use self::ablate::{AblateConfig, Way};
 
 /// A comparison as the user wants it.
 #[derive(Debug)]
@@ -22,6 +28,8 @@ pub struct Scale {
     pub target: TargetConfig,
     /// `[evaluation]`.
     pub evaluation: EvaluationConfig,
+    /// `[[ablate]]`, in the order of the file.
+    pub ablations: Vec<Located<AblateConfig>>,
 }
 
 /// The keys at the top of the file.
@@ -41,8 +49,13 @@ pub struct Head {
 pub struct RecipeConfig {
     /// What it is called in tables.
     pub name: String,
-    /// Its pipeline file, relative to this file.
+    /// Its pipeline file, relative to this file. Its `[tokens]` is taken over, but for the tokenizer and
+    /// the form of the shards; `[train]` is not.
     pub pipeline: PathBuf,
+    /// Added to the seeds of its trainings: a copy of a recipe with another number here shows what
+    /// seeds alone make of it (an A/A test).
+    #[serde(default)]
+    pub seed: u64,
 }
 
 /// `[ladder]`: the trainings of each recipe.
@@ -63,6 +76,10 @@ pub struct LadderConfig {
     /// Trainings of each configuration that differ in their seed alone.
     #[serde(default = "three")]
     pub seeds: u32,
+    /// A tokenizer file for all recipes, relative to this file. Without it one of `vocabulary` tokens is
+    /// fitted to what the recipes keep, the same number of bytes of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<PathBuf>,
     /// Tokens of the vocabulary that all recipes share. The output matrix of a small model outweighs
     /// its body with a vocabulary of usual size.
     #[serde(default = "vocabulary")]
@@ -70,6 +87,9 @@ pub struct LadderConfig {
     /// Tokens of a sequence.
     #[serde(default = "sequence")]
     pub sequence_length: u32,
+    /// Tokens of a step, instead of the size's usual number: a multiple of `sequence_length`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_tokens: Option<u64>,
 }
 
 /// `[target]`: what the recipes are compared at.
@@ -115,9 +135,13 @@ impl Default for UniqueTokens {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationConfig {
-    /// Files of documents, or globs of them, relative to this file: domains that are in none of the
-    /// sources. Each file is an evaluation.
+    /// Files of any format that a pipeline reads, with their text in the field `text`, or globs of them,
+    /// relative to this file: domains that are in none of the sources. Each file is an evaluation,
+    /// named like it. Documents that stand in what a recipe keeps are left out.
     pub sets: Vec<String>,
+    /// Text that is scored of each file, drawn by the documents' ids.
+    #[serde(default = "scored")]
+    pub bytes: ByteSize,
 }
 
 fn ratios() -> Vec<f64> {
@@ -140,7 +164,11 @@ fn sequence() -> u32 {
     256
 }
 
-const TABLES: &[&str] = &["recipe", "ladder", "target", "evaluation"];
+fn scored() -> ByteSize {
+    ByteSize(256 << 10)
+}
+
+const TABLES: &[&str] = &["recipe", "ladder", "target", "evaluation", "ablate"];
 
 impl Scale {
     /// Reads and checks the file at `path`.
@@ -196,6 +224,7 @@ impl Scale {
         if let Some(ladder) = &ladder {
             check_ladder(ladder, &mut errors);
         }
+        let ablations = ablate::read_all(tables.remove("ablate"), &recipes, &mut errors);
         if let Some(Located { value, spans }) = &target {
             let count = match value.unique_tokens {
                 UniqueTokens::Count(count) => count,
@@ -216,10 +245,25 @@ impl Scale {
                     ladder: ladder.value,
                     target: target.value,
                     evaluation: evaluation.value,
-                })
+                    ablations,
+                }
+                .from_folder(path.parent().unwrap_or(Path::new(""))))
             }
             _ => Err(text.errors(errors)),
         }
+    }
+}
+
+impl Scale {
+    /// With paths relative to the file's folder as ones from here.
+    fn from_folder(mut self, base: &Path) -> Self {
+        for recipe in &mut self.recipes {
+            recipe.value.pipeline = resolved(base, &recipe.value.pipeline);
+        }
+        if let Some(tokenizer) = &mut self.ladder.tokenizer {
+            *tokenizer = resolved(base, &tokenizer);
+        }
+        self
     }
 }
 
@@ -267,66 +311,12 @@ fn check_ladder(ladder: &Located<LadderConfig>, errors: &mut Vec<ConfigError>) {
         let message = format!("sequence_length = {}", value.sequence_length);
         wrong("sequence_length", message, "give 8 to 65536");
     }
+    let length = u64::from(value.sequence_length.max(1));
+    if value.batch_tokens.is_some_and(|tokens| tokens == 0 || !tokens.is_multiple_of(length)) {
+        let message = "`batch_tokens` is no multiple of `sequence_length`".to_owned();
+        wrong("batch_tokens", message, "give so many sequences times their length");
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str = r#"
-name = "does-cleaning-pay"
-[[recipe]]
-name = "all"
-pipeline = "raw-web.toml"
-[[recipe]]
-name = "curated"
-pipeline = "curated-web.toml"
-[ladder]
-params = [3e4, 6e4, 1.2e5, 2.4e5]
-learning_rates = [0.33, 1, 3]
-[target]
-flops = 1e17
-[evaluation]
-sets = ["held-out/*.jsonl"]
-"#;
-
-    fn refused(file: &str) -> String {
-        match Scale::parse(Path::new("l.toml"), file) {
-            Ok(_) => panic!("this should be refused: {file}"),
-            Err(errors) => errors.render(false, 100),
-        }
-    }
-
-    #[test]
-    fn the_issues_file_is_read_with_its_defaults() {
-        let scale = Scale::parse(Path::new("l.toml"), FILE).unwrap();
-        assert_eq!(scale.recipes.len(), 2);
-        assert_eq!(scale.ladder.tokens_per_param, [5.0, 10.0, 20.0]);
-        assert_eq!((scale.ladder.seeds, scale.ladder.vocabulary), (3, 2_048));
-        assert_eq!(scale.target.unique_tokens, UniqueTokens::Named(Pool::Pool));
-        let file = FILE.replace("flops = 1e17", "flops = 1e17\nunique_tokens = 5e8");
-        let scale = Scale::parse(Path::new("l.toml"), &file).unwrap();
-        assert_eq!(scale.target.unique_tokens, UniqueTokens::Count(5e8));
-    }
-
-    #[test]
-    fn mistakes_are_told_all_at_once_with_the_next_step() {
-        let file = FILE
-            .replace("[3e4, 6e4, 1.2e5, 2.4e5]", "[6e4, 3e4]")
-            .replace("name = \"curated\"", "name = \"all\"")
-            .replace("1e17", "-1");
-        let said = refused(&file);
-        for part in [
-            "no rising list of numbers",
-            "2 sizes are too few",
-            "two recipes are named `all`",
-            "flops = -1 is no positive number",
-        ] {
-            assert!(said.contains(part), "{part}: {said}");
-        }
-        let said = refused(&FILE.replace("learning_rates", "learning_rate"));
-        assert!(said.contains("did you mean `learning_rates`?"), "{said}");
-        let said = refused("name = \"x\"\n[lader]\n");
-        assert!(said.contains("did you mean `ladder`?") && said.contains("there is no `recipe`"));
-    }
-}
+mod tests;

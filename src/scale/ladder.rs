@@ -10,6 +10,9 @@ use crate::config::train::{TrainConfig, TrainSettings};
 const HEADS: [u32; 3] = [16, 32, 64];
 /// Width over layers that a model comes near to.
 const ASPECT: f64 = 32.0;
+/// What a size that is missed weighs beside a form that is: e^(1/4) off the size is as bad as e off the
+/// form. Models of one ladder should be of one form, or their losses lie on no curve.
+const MATCH: f64 = 4.0;
 /// Widest model that is looked at.
 const WIDEST: u32 = 8_192;
 
@@ -114,7 +117,7 @@ fn rung(asked: f64, ladder: &LadderConfig) -> Result<Rung, ScaleError> {
                 let settings = resolve(layers, width, heads, None, ladder)?;
                 let off = libm::log(as_f64(settings.non_embedding()) / asked).abs();
                 let form = libm::log(f64::from(width) / f64::from(layers) / ASPECT).abs();
-                let score = 10.0 * off + form;
+                let score = MATCH * off + form;
                 if best.as_ref().is_none_or(|(least, _)| score < *least) {
                     best = Some((score, settings));
                 }
@@ -171,6 +174,7 @@ fn resolve(
         width: Some(width),
         heads: Some(heads),
         tokens,
+        batch_tokens: ladder.batch_tokens,
         ..TrainConfig::default()
     };
     config

@@ -4,8 +4,8 @@
 //! [`fit`] finds the [`law`], [`bootstrap`] draws how far it can be trusted, [`compare`] says which
 //! recipe wins, [`predict`] writes down what is expected of a rung that is not trained yet,
 //! [`analysis`] does all of it for a table, [`compute`] plans a budget by published laws. [`page`]
-//! and [`pictures`] show the result; [`ladder`] plans the runs of a ladder. Nothing here needs
-//! libtorch, and nothing looks at a clock.
+//! and [`pictures`] show the result; [`ladder`] plans the runs of a ladder. None of these needs
+//! libtorch or looks at a clock. `lab` (feature `train`) makes data, trainings and verdict of a ladder.
 
 pub mod analysis;
 mod approach2;
@@ -15,6 +15,8 @@ pub mod compute;
 mod error;
 pub mod fit;
 mod held_out;
+#[cfg(feature = "train")]
+pub mod lab;
 pub mod ladder;
 pub mod law;
 mod lbfgs;

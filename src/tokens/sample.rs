@@ -1,6 +1,7 @@
 //! Documents drawn by their ids, up to a number of bytes: what `fit-tokenizer` fits to.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,9 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::document::DocumentId;
-use crate::plan::inputs::Inputs;
+use crate::plan::inputs::{self, InputError, Inputs};
 use crate::read::split::{Split, SplitPlanner};
-use crate::read::{self, BatchBuilder, Fields, Format, ReadError};
+use crate::read::{self, BatchBuilder, Fields, Format, Layout, ReadError};
 use crate::store::Entry;
 
 /// Stored bytes that one thread reads at a time, about.
@@ -85,11 +86,58 @@ pub struct Sample {
     pub failed: u64,
 }
 
+/// Why nothing can be drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleError {
+    /// The files cannot be listed.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is of no known format.
+    #[error(
+        "the format of `{path}` can be told neither from its name nor from its content; rename it"
+    )]
+    Format {
+        /// The file.
+        path: String,
+    },
+}
+
+/// Draws documents from the files that `paths` (globs too) stand for, up to `bytes` of text in the
+/// field `text_field`.
+///
+/// # Errors
+/// When a file cannot be found or read. A record that cannot is counted.
+pub fn draw_from(
+    paths: &[String],
+    text_field: &str,
+    seed: u64,
+    bytes: u64,
+) -> Result<Sample, SampleError> {
+    let found = inputs::find(Path::new(""), paths)?;
+    let mut files = Vec::new();
+    for file in &found.files {
+        let format = Format::or_of_content(Format::of_name(&file.path), &found.store, file)?;
+        let format = format.ok_or_else(|| SampleError::Format { path: file.path.clone() })?;
+        files.push((file.clone(), format));
+    }
+    let fields = Fields {
+        text: text_field.to_owned(),
+        id: "id".to_owned(),
+        metadata: Vec::new(),
+        conversation: None,
+        layout: Layout::default(),
+    };
+    Ok(draw(&found, &files, &fields, seed, bytes)?)
+}
+
 /// Draws documents from files, up to `bytes` of text.
 ///
 /// # Errors
 /// When a file cannot be read. A record that cannot is counted.
-pub fn draw(
+fn draw(
     inputs: &Inputs,
     files: &[(Entry, Format)],
     fields: &Fields,

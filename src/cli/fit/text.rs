@@ -16,7 +16,7 @@ use crate::scale::statistics::Interval;
 /// Rows that were left out of which each is shown.
 const EXCLUDED: usize = 10;
 
-pub(super) fn analysis(analysis: &Analysis) -> String {
+pub(in crate::cli) fn analysis(analysis: &Analysis) -> String {
     let mut text = String::new();
     for evaluation in &analysis.evaluations {
         if !evaluation.evaluation.is_empty() {
@@ -274,7 +274,7 @@ fn verdicts(evaluation: &Evaluation) -> impl Iterator<Item = Vec<Value>> + '_ {
     })
 }
 
-pub(super) fn comparison(comparison: &Comparison) -> String {
+pub(in crate::cli) fn comparison(comparison: &Comparison) -> String {
     let mut text = format!("predictions of {}, digest {}\n", comparison.date, comparison.digest);
     if !comparison.same_runs {
         text.push_str(

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
 use tokenizers::SplitDelimiterBehavior;
 use tokenizers::pipeline::{PreTokenizer, PreTokenizerScratch, Span};
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
@@ -29,6 +30,21 @@ pub struct Counter {
 }
 
 impl Words {
+    /// The words of `texts`, counted on all threads.
+    ///
+    /// # Errors
+    /// When the pattern is no regular expression, or runs into a limit of the regex engine.
+    pub fn of(texts: &[String], pattern: &WordPattern) -> Result<Self, TokenizerError> {
+        // As many parts as threads: each has a table of words of its own.
+        let part = texts.len().div_ceil(rayon::current_num_threads()).max(1);
+        let parts = texts.par_chunks(part).map(|texts| {
+            let mut counter = Self::counter(pattern)?;
+            texts.iter().try_for_each(|text| counter.add(text))?;
+            Ok(counter.finish())
+        });
+        parts.try_reduce(Self::default, |left, right| Ok(left.merge(right)))
+    }
+
     /// What counts words of texts split by `pattern`; one a thread.
     ///
     /// # Errors
