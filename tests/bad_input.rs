@@ -357,3 +357,24 @@ fn odd_texts_pass_through_every_op() {
     succeed(&["run", &dropping, "--out", &lab.text("dropped")]);
     assert!(ledger(&lab.path("dropped")).iter().all(|[_, _, verdict, ..]| verdict == "dropped"));
 }
+
+#[test]
+fn ids_that_are_kept_have_to_be_ids() {
+    let lab = Lab::new();
+    let good = "00112233445566778899aabbccddeeff";
+    let lines = format!(
+        "{{\"id\": \"{good}\", \"text\": \"one\"}}\n{{\"id\": \"7\", \"text\": \"two\"}}\n\
+         {{\"text\": \"three\"}}\n{{\"id\": \"+{}\", \"text\": \"four\"}}\n",
+        &good[1..]
+    );
+    let path = lab.write("ids.jsonl", lines);
+    let text =
+        format!("name = \"ids\"\n[[source]]\nname = \"ids\"\npath = {path:?}\nkeep_ids = true\n");
+    let pipeline = lab.write("ids.toml", text);
+    let out = lab.text("out");
+    succeed(&["run", &pipeline, "--out", &out]);
+    let rows =
+        succeed(&["query", &out, "SELECT id, verdict, reason FROM ledger", "--format", "csv"]);
+    assert!(rows.contains(&format!("{good},kept")), "{rows}");
+    assert_eq!(rows.matches("no-id").count(), 3, "{rows}");
+}

@@ -257,7 +257,7 @@ fn conversations_are_learnt_where_the_assistant_speaks_from_the_weights_of_anoth
         format!(
             "name = \"t\"\nseed = 3\n[[source]]\nname = \"s\"\n{source}\n[tokens]\ntokenizer = {:?}\n\
              sequence_length = 64\nvalidation_fraction = 0.2\n{more}\n[train]\n{train}\n",
-            sample("tokenizers/chat")
+            sample("tokenizers/chat/tokenizer.json")
         )
     };
     let plain = format!("path = {:?}", sample("plain/*.txt"));

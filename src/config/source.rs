@@ -32,6 +32,11 @@ pub struct Source {
     /// Field that holds the input's own id, kept as `source_id`. `id` where neither this nor `corpus`
     /// says otherwise.
     pub id_field: Option<String>,
+    /// Whether the records' own ids, 32 hexadecimal digits as in `documents/` of a run, are the ids of
+    /// the documents: so that a pipeline over what another one wrote samples, orders and trains as one
+    /// over the first input would. By default ids are made of source, file and place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_ids: bool,
     /// Fields to keep as metadata columns (text); a record without one has null there. `["url",
     /// "date"]` where neither this nor `corpus` says otherwise. A field may get another name as a
     /// column: `{ name = "url", from = "metadata.url" }`; a name that `corpus` knows is read from
@@ -271,6 +276,7 @@ impl Source {
             text: spoken.unwrap_or(text),
             conversation: shape,
             id: own(&self.id_field, facts.map(|facts| facts.id), "id"),
+            keep_ids: self.keep_ids,
             metadata: metadata.iter().map(place).collect(),
             layout: Layout {
                 delimiter: self.delimiter.as_ref().and_then(|text| text.bytes().next()).or(tab),

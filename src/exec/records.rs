@@ -36,7 +36,13 @@ impl<'a> Records<'a> {
             split,
             store: Store::open_existing(&source.root)?.for_input(),
             builder: BatchBuilder::new(&source.name, plan.metadata.len(), batch_bytes, split.limit)
-                .with_selection(engine.selections[split.source as usize].clone())
+                .with_kept_ids(source.fields.keep_ids)
+                // What selects by ids makes them of places.
+                .with_selection(
+                    engine.selections[split.source as usize]
+                        .clone()
+                        .filter(|_| !source.fields.keep_ids),
+                )
                 .with_outlines(plan.outlines()),
             reader: None,
             next_piece: 0,

@@ -23,6 +23,7 @@ pub struct BatchBuilder {
     /// Rows after which the builder is full for good (`--limit`).
     remaining: u64,
     selection: Option<Arc<dyn Selection>>,
+    keep_ids: bool,
     ids: Vec<DocumentId>,
     files: Vec<u32>,
     positions: Vec<Position>,
@@ -49,6 +50,7 @@ impl BatchBuilder {
             first_row: 0,
             remaining: limit.unwrap_or(u64::MAX),
             selection: None,
+            keep_ids: false,
             ids: Vec::new(),
             files: Vec::new(),
             positions: Vec::new(),
@@ -61,6 +63,13 @@ impl BatchBuilder {
             chars_in: Vec::new(),
             hash_in: Vec::new(),
         }
+    }
+
+    /// Makes the records' own ids those of the documents, if `so`; a record without one fails.
+    #[must_use]
+    pub fn with_kept_ids(mut self, so: bool) -> Self {
+        self.keep_ids = so;
+        self
     }
 
     /// Lets readers of columns leave out the texts that `selection` does not want.
@@ -149,7 +158,11 @@ impl BatchBuilder {
             self.failed(position, reasons::TOO_LARGE);
             return;
         }
-        self.row(position, Verdict::Kept);
+        let Some(id) = self.own_id(position, source_id) else {
+            self.failed(position, reasons::NO_ID);
+            return;
+        };
+        self.row(id, position, Verdict::Kept);
         self.texts.append_value(text);
         self.text_bytes += text.len();
         self.source_ids.append_option(source_id);
@@ -169,7 +182,11 @@ impl BatchBuilder {
         source_id: Option<&str>,
         metadata: &[Option<&str>],
     ) {
-        self.row(position, Verdict::Kept);
+        let Some(id) = self.own_id(position, source_id) else {
+            self.failed(position, reasons::NO_ID);
+            return;
+        };
+        self.row(id, position, Verdict::Kept);
         self.texts.append_null();
         self.source_ids.append_option(source_id);
         for (index, column) in self.metadata.iter_mut().enumerate() {
@@ -184,7 +201,7 @@ impl BatchBuilder {
 
     /// Adds a record that could not be read as a document.
     pub fn failed(&mut self, position: Position, reason: Reason) {
-        self.row(position, Verdict::Failed { reason });
+        self.row(self.id(position), position, Verdict::Failed { reason });
         self.texts.append_null();
         self.source_ids.append_null();
         for column in &mut self.metadata {
@@ -194,8 +211,17 @@ impl BatchBuilder {
         self.hash_in.push(0);
     }
 
-    fn row(&mut self, position: Position, verdict: Verdict) {
-        self.ids.push(self.id(position));
+    /// The id of a record that calls itself `source_id`.
+    fn own_id(&self, position: Position, source_id: Option<&str>) -> Option<DocumentId> {
+        if !self.keep_ids {
+            return Some(self.id(position));
+        }
+        let text = source_id.filter(|id| id.len() == 32 && !id.starts_with('+'))?;
+        u128::from_str_radix(text, 16).ok().map(DocumentId)
+    }
+
+    fn row(&mut self, id: DocumentId, position: Position, verdict: Verdict) {
+        self.ids.push(id);
         self.files.push(self.file_index);
         self.positions.push(position);
         self.verdicts.push(verdict);

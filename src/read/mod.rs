@@ -61,6 +61,8 @@ pub mod reasons {
     pub const TEXT_NOT_STRING: Reason = Reason::new("text-not-a-string");
     /// The record is longer than [`crate::document::MAX_DOCUMENT_BYTES`].
     pub const TOO_LARGE: Reason = Reason::new("too-large");
+    /// The record's id is to be kept, and is none of a document: not 32 hexadecimal digits.
+    pub const NO_ID: Reason = Reason::new("no-id");
     /// The CSV record breaks the rules of quotes, or the file ends within it.
     pub const MALFORMED_CSV: Reason = Reason::new("malformed-csv");
     /// The CSV record has more or fewer fields than the header.
@@ -105,6 +107,7 @@ pub mod reasons {
         MISSING_TEXT,
         TEXT_NOT_STRING,
         TOO_LARGE,
+        NO_ID,
         MALFORMED_CSV,
         RAGGED_ROW,
         UNSUPPORTED_CHARSET,
@@ -177,6 +180,9 @@ pub struct Fields {
     pub text: String,
     /// Where the input's own id stands, if anywhere.
     pub id: String,
+    /// Whether that id is the document's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_ids: bool,
     /// Where the metadata columns stand, one each; missing ones are null.
     pub metadata: Vec<String>,
     /// How the files are laid out.

@@ -126,6 +126,7 @@ pub fn draw_from(
     let fields = Fields {
         text: text_field.to_owned(),
         id: "id".to_owned(),
+        keep_ids: false,
         metadata: Vec::new(),
         conversation: None,
         layout: Layout::default(),

@@ -19,6 +19,7 @@ pub(in crate::read) fn fields(text: &str, metadata: &[&str]) -> Fields {
     Fields {
         text: text.to_owned(),
         id: "id".to_owned(),
+        keep_ids: false,
         metadata: metadata.iter().map(|&field| field.to_owned()).collect(),
         layout: crate::read::Layout::default(),
         conversation: None,

@@ -97,6 +97,14 @@ impl Job {
         Ok(store.put(&path, Bytes::from(serde_json::to_vec_pretty(self)?))?)
     }
 
+    /// Takes it back.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(super) fn withdraw(&self, store: &Store) -> Result<(), LabError> {
+        Ok(store.delete(&format!("{}/{JOB}", self.folder()))?)
+    }
+
     /// Writes what came of it.
     ///
     /// # Errors

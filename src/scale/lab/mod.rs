@@ -5,6 +5,7 @@
 //! | below the folder | what |
 //! |---|---|
 //! | `recipes/<name>/` | the run of a recipe: documents, ledger, shards ([`recipe`]) |
+//! | `shared/` | what first stages keep that recipes have in common ([`shared`]) |
 //! | `tokenizer.json` | the tokenizer of all of them ([`tokenizer`]) |
 //! | `evaluation/` | the texts that losses are measured on ([`evaluation`]) |
 //! | `trainings/<digest>/` | a training: `job.json`, checkpoints, metrics, `result.json` ([`job`], [`work`]) |
@@ -24,6 +25,7 @@ mod recipe;
 pub mod report;
 mod results;
 mod schedule;
+mod shared;
 mod tokenizer;
 mod verdict;
 mod work;
@@ -91,7 +93,8 @@ pub fn run(
 ) -> Result<(Report, Option<Analysis>), LabError> {
     let store = Store::open(&options.out)?;
     let lab = Lab { plan: plan(config)?, config, options, store, assets: Assets::default() };
-    let drafts = recipe::load(&lab)?;
+    let mut drafts = recipe::load(&lab)?;
+    shared::share(&lab, &mut drafts)?;
     let tokenizer = tokenizer::settle(&lab, &drafts)?;
     let mut recipes = Vec::with_capacity(drafts.len());
     for draft in drafts {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::shared::Start;
 use super::tokenizer::Chosen;
 use super::{Lab, LabError};
 use crate::cluster::threads::Threads;
@@ -33,6 +34,8 @@ pub(super) struct Draft {
     pub(super) folder: String,
     /// Hash of what it does to its input, up to the documents.
     pub(super) digest: String,
+    /// What it begins with.
+    pub(super) start: Start,
 }
 
 /// A recipe with its shards.
@@ -77,7 +80,7 @@ impl Recipe {
             documents: self.summary.kept,
             bytes: self.summary.text_bytes,
             tokens: self.tokens(),
-            seconds: self.summary.stages.iter().map(|stage| stage.seconds).sum(),
+            seconds: self.summary.stages.iter().fold(0.0, |sum, stage| sum + stage.seconds),
         }
     }
 }
@@ -121,7 +124,8 @@ impl Draft {
             Some(equal) => equal.folder.clone(),
             None => format!("recipes/{}", folder_name(name)),
         };
-        Ok(Self { name: name.to_owned(), seed, pipeline, tokens, folder, digest })
+        let start = Start::of(&pipeline, &plan)?;
+        Ok(Self { name: name.to_owned(), seed, pipeline, tokens, folder, digest, start })
     }
 
     /// Runs it up to its documents, and keeps what the shards are made from.

@@ -84,7 +84,7 @@ impl<'a> Schedule<'a> {
             batch_tokens: Some(usual.batch_tokens()),
             horizons: Some(rung.tokens.clone()),
             schedule: Some(RateSchedule::WsdS),
-            learning_rate: Some((usual.learning_rate * place.rate).min(1.0)),
+            learning_rate: Some(rounded((usual.learning_rate * place.rate).min(1.0))),
             seed: Some(
                 self.lab.config.head.seed.wrapping_add(recipe.seed).wrapping_add(place.seed.into()),
             ),
@@ -223,7 +223,11 @@ impl<'a> Schedule<'a> {
     /// When a worker fails, or the folder cannot be read or written.
     pub(super) fn train(&self) -> Result<Outcomes, LabError> {
         let store = &self.lab.store;
-        store.delete_below(FINISHED)?;
+        store.delete(FINISHED)?;
+        // What an earlier file of the ladder asked for may not be wanted any more.
+        for job in job::open_jobs(store)? {
+            job.withdraw(store)?;
+        }
         let mut workers = Workers::default();
         let rungs = self.lab.plan.rungs.len();
         let mut until = rungs - 1;
@@ -275,6 +279,11 @@ impl<'a> Schedule<'a> {
         };
         self.lab.tell(&format!("{done} of {all}: {name}: {said}"));
     }
+}
+
+/// A rate of six digits: JSON gives these back exactly.
+fn rounded(rate: f64) -> f64 {
+    format!("{rate:.5e}").parse().unwrap_or(rate)
 }
 
 /// Workers on this machine.
