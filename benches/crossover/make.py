@@ -1,6 +1,6 @@
 """Writes the pool and the evaluation of the crossover experiment, from ../../../shared/data.
 
-    python make.py OUT [--tokens 800000]
+    python make.py data [--tokens 1600000]
 
 The pool is one JSON Lines file in an order given by hashes: a third of novels' passages as they are, the
 rest worse than that in a known way, which `kind` and `damage` say. Evaluation: passages of novels by
@@ -102,7 +102,7 @@ def take(candidates, kind: str, bytes_wanted: int):
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tokens", type=int, default=800_000)
+    parser.add_argument("--tokens", type=int, default=1_600_000)
     arguments = parser.parse_args()
     total = int(arguments.tokens * BYTES_A_TOKEN)
     wanted = {kind: int(total * share) for kind, share in SHARES.items()}

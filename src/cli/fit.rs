@@ -173,7 +173,7 @@ impl Fit {
         if let Some(out) = &self.out {
             let store = Store::open(out)?;
             store.put("scale.json", json.clone().into())?;
-            store.put("scale.html", page::page(&shown, &analysis).into())?;
+            store.put("scale.html", page::page(&shown, &analysis, "").into())?;
             for picture in analysis.evaluations.iter().flat_map(pictures::pictures) {
                 store.put(&format!("{}.svg", picture.name), picture.svg.into())?;
             }

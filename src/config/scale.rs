@@ -65,10 +65,15 @@ pub struct LadderConfig {
     /// Sizes of the models, in parameters without embeddings; four or more, so that the largest can be
     /// held out.
     pub params: Vec<f64>,
+    /// Transformer blocks of every model, so that sizes differ in width alone. Chosen by size where not
+    /// given; among the smallest models a block more can be worse than none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layers: Option<u32>,
     /// Tokens by parameter. One training gives a point for each: it decays there and goes on.
     #[serde(default = "ratios")]
     pub tokens_per_param: Vec<f64>,
-    /// What the size's usual learning rate is multiplied by. With several, each recipe gets its own
+    /// What the size's usual learning rate is multiplied by; the usual one is of a formula for models
+    /// of 100M parameters and more, and some ten times too high below 100k. With several, each recipe gets its own
     /// best one, found with the first seed: a rate that suits one recipe can turn an order around
     /// (<https://arxiv.org/abs/2512.24503>).
     #[serde(default = "one")]
@@ -87,7 +92,9 @@ pub struct LadderConfig {
     /// Tokens of a sequence.
     #[serde(default = "sequence")]
     pub sequence_length: u32,
-    /// Tokens of a step, instead of the size's usual number: a multiple of `sequence_length`.
+    /// Tokens of a step, for all sizes: a multiple of `sequence_length`. The smallest size's usual number
+    /// where not given. Batches that grow with the model would leave larger ones fewer steps for the
+    /// same tokens, and no law of parameters and tokens holds then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_tokens: Option<u64>,
 }
@@ -247,7 +254,7 @@ impl Scale {
                     evaluation: evaluation.value,
                     ablations,
                 }
-                .from_folder(path.parent().unwrap_or(Path::new(""))))
+                .in_folder(path.parent().unwrap_or(Path::new(""))))
             }
             _ => Err(text.errors(errors)),
         }
@@ -256,7 +263,7 @@ impl Scale {
 
 impl Scale {
     /// With paths relative to the file's folder as ones from here.
-    fn from_folder(mut self, base: &Path) -> Self {
+    fn in_folder(mut self, base: &Path) -> Self {
         for recipe in &mut self.recipes {
             recipe.value.pipeline = resolved(base, &recipe.value.pipeline);
         }
@@ -310,6 +317,9 @@ fn check_ladder(ladder: &Located<LadderConfig>, errors: &mut Vec<ConfigError>) {
     if !(8..=1 << 16).contains(&value.sequence_length) {
         let message = format!("sequence_length = {}", value.sequence_length);
         wrong("sequence_length", message, "give 8 to 65536");
+    }
+    if value.layers.is_some_and(|layers| !(1..=200).contains(&layers)) {
+        wrong("layers", "`layers` is out of range".to_owned(), "give 1 to 200, or leave it out");
     }
     let length = u64::from(value.sequence_length.max(1));
     if value.batch_tokens.is_some_and(|tokens| tokens == 0 || !tokens.is_multiple_of(length)) {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approach2::{Approach2, approach2};
 use super::bootstrap::{self, Intervals, Method, draw};
-use super::compare::{FAR, Ranked, Side, Target, Verdict, compare, ranking};
+use super::compare::{FAR, FARTHEST, Ranked, Side, Target, Verdict, capped, compare, ranking};
 use super::fit::{Fit, Starts, as_is, distinct, fit};
 use super::held_out::{HeldOut, Miss, Reach, held_out};
 use super::law::Law;
@@ -271,7 +271,8 @@ fn predict(
             let mut random = Draws::new(seed, "scale prediction", draw);
             let (params, tokens) = target.place(law, side.pool);
             let error = far * random.student4() + scatter * random.normal();
-            law.loss(params, tokens, side.pool) * libm::exp(error)
+            let loss = capped(law.loss(params, tokens, side.pool));
+            loss * libm::exp(error.clamp(-FARTHEST, FARTHEST))
         })
         .collect();
     let places = side.draws.iter().map(|law| target.place(law, side.pool).0);

@@ -27,6 +27,14 @@ const DETECTABLE: f64 = 1.959_964 + 0.841_621;
 /// Factor of N beyond the largest run from which on an extrapolation is flagged.
 pub const FAR: f64 = 10.0;
 
+/// No ratio of losses beyond e to this power is told from another: figures stay finite.
+pub(crate) const FARTHEST: f64 = 50.0;
+
+/// A loss, if it is none of a law that a draw sent to infinity.
+pub(crate) fn capped(loss: f64) -> f64 {
+    loss.min(1e20)
+}
+
 /// What the recipes are compared at.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -155,12 +163,13 @@ pub(crate) fn compare(a: Side<'_>, b: Side<'_>, target: Target, seed: u64) -> Ve
         let loss = [
             laws[0].loss(place[0].0, place[0].1, a.pool),
             laws[1].loss(place[1].0, place[1].1, b.pool),
-        ];
+        ]
+        .map(capped);
         let far = |(params, tokens)| miss.map_or(0.0, |miss| miss.spread(params, tokens));
         let far = far(place[0]).max(far(place[1]));
         let ln = libm::log(loss[0] / loss[1]) + far * surprise;
         // As a difference of losses: the second's loss is what the gap is measured on.
-        loss[1] * libm::expm1(ln)
+        loss[1] * libm::expm1(ln.clamp(-FARTHEST, FARTHEST))
     };
     let surprises: Vec<f64> = (0..a.draws.len() as u64)
         .map(|draw| Draws::new(seed, "scale extrapolation", draw).student4())
@@ -170,7 +179,9 @@ pub(crate) fn compare(a: Side<'_>, b: Side<'_>, target: Target, seed: u64) -> Ve
         laws().map(|((a, b), surprise)| gap_at([a, b], target, *surprise)).collect();
     let fitted = [&a.fit.law, &b.fit.law];
     let below = gaps.iter().filter(|gap| **gap < 0.0).count();
-    let probability = number(below) / number(gaps.len().max(1));
+    // Recipes that came out as the same data have the same laws: neither leads.
+    let equal = gaps.iter().filter(|gap| **gap == 0.0).count();
+    let probability = (number(below) + number(equal) / 2.0) / number(gaps.len().max(1));
     let reach = Reach::of(a.runs.iter().chain(b.runs));
     let places = [target.place(fitted[0], a.pool), target.place(fitted[1], b.pool)];
     let farthest =

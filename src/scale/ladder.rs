@@ -68,7 +68,13 @@ pub struct Ladder {
 /// # Errors
 /// When two sizes come out as the same model.
 pub fn plan(scale: &Scale) -> Result<Ladder, ScaleError> {
-    let ladder = &scale.ladder;
+    let mut ladder = scale.ladder.clone();
+    if ladder.batch_tokens.is_none()
+        && let Some(least) = ladder.params.first()
+    {
+        ladder.batch_tokens = Some(rung(*least, &ladder)?.settings.batch_tokens());
+    }
+    let ladder = &ladder;
     let rungs: Vec<Rung> =
         ladder.params.iter().map(|params| rung(*params, ladder)).collect::<Result<_, _>>()?;
     for pair in rungs.windows(2) {
@@ -113,11 +119,16 @@ fn rung(asked: f64, ladder: &LadderConfig) -> Result<Rung, ScaleError> {
             if (head > 16 && heads < 4) || (head < 64 && heads > 8) {
                 continue;
             }
-            for layers in layers_near(asked, width) {
+            let wanted = match ladder.layers {
+                Some(layers) => layers..=layers,
+                None => layers_near(asked, width),
+            };
+            for layers in wanted {
                 let settings = resolve(layers, width, heads, None, ladder)?;
                 let off = libm::log(as_f64(settings.non_embedding()) / asked).abs();
                 let form = libm::log(f64::from(width) / f64::from(layers) / ASPECT).abs();
-                let score = MATCH * off + form;
+                // With one depth for all the form is what the size makes it.
+                let score = MATCH * off + if ladder.layers.is_some() { 0.0 } else { form };
                 if best.as_ref().is_none_or(|(least, _)| score < *least) {
                     best = Some((score, settings));
                 }
@@ -226,6 +237,22 @@ mod tests {
         }
         // The smallest model pays most for its output matrix.
         assert!(plan.rungs[0].head_share > 0.3 && plan.rungs[5].head_share < 0.05);
+    }
+
+    #[test]
+    fn all_models_can_have_one_depth_and_have_one_batch() {
+        let mut scale = scale("[4e3, 1.3e4, 2.8e4, 5e4, 8e4]", 1, "[1]");
+        let usual = plan(&scale).unwrap();
+        assert!(usual.rungs.iter().any(|rung| rung.settings.layers > 1));
+        scale.ladder.layers = Some(1);
+        let plan = plan(&scale).unwrap();
+        let shapes: Vec<(u32, u32)> =
+            plan.rungs.iter().map(|rung| (rung.settings.layers, rung.settings.width)).collect();
+        assert_eq!(shapes, [(1, 16), (1, 32), (1, 48), (1, 64), (1, 80)]);
+        let batches = |plan: &Ladder| {
+            plan.rungs.iter().map(|rung| rung.settings.batch_tokens()).collect::<Vec<u64>>()
+        };
+        assert!(batches(&plan).iter().chain(&batches(&usual)).all(|batch| *batch == 256));
     }
 
     #[test]

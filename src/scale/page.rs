@@ -13,9 +13,9 @@ table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #ccc;padding:
 text-align:left}td.n{text-align:right;font-variant-numeric:tabular-nums}\
 .pictures{display:flex;flex-wrap:wrap;gap:1em}";
 
-/// The page.
+/// The page; `more` is HTML behind laws and verdicts.
 #[must_use]
-pub fn page(title: &str, analysis: &Analysis) -> String {
+pub fn page(title: &str, analysis: &Analysis, more: &str) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
          <style>{STYLE}</style></head><body>\n<h1>{0}</h1>\n",
@@ -37,6 +37,7 @@ pub fn page(title: &str, analysis: &Analysis) -> String {
         }
         page.push_str("</table>\n");
     }
+    page.push_str(more);
     page.push_str("</body></html>\n");
     page
 }
@@ -94,7 +95,8 @@ fn one(page: &mut String, evaluation: &Evaluation) {
     page.push_str("</div>\n");
 }
 
-fn table(page: &mut String, header: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+/// Adds a table; a cell that begins with a digit or a sign is a number.
+pub(super) fn table(page: &mut String, header: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     page.push_str("<table><tr>");
     for name in header {
         let _ = write!(page, "<th>{}</th>", escaped(name));

@@ -150,7 +150,12 @@ impl Initial {
         settings: &TrainSettings,
         device: Device,
     ) -> Result<Model, TrainError> {
-        weights(&self.store, &self.folder, settings, device, "the training")
+        let asks = "the training";
+        let mut model = weights(&self.store, &self.folder, settings, device, asks)?;
+        for parameter in &mut model.parameters {
+            parameter.tensor = parameter.tensor.f_set_requires_grad(true)?;
+        }
+        Ok(model)
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::super::{fit, show};
-use crate::config::scale::Way;
 use crate::exec::summary::grouped;
 use crate::report::svg::short;
 use crate::scale::analysis::Analysis;
@@ -143,16 +142,11 @@ fn ablations(text: &mut String, ablations: &[Ablated]) {
     let rows: Vec<Vec<Value>> = ablations
         .iter()
         .map(|row| {
-            let way = match row.way {
-                Way::LeaveOneOut => "left out",
-                Way::AddOne => "alone",
-                Way::RandomDrop => "chance in its place",
-            };
             let deviation =
                 row.deviation.map_or(String::new(), |deviation| format!(" ± {deviation:.4}"));
             vec![
                 json!(show::safe(row.stage.as_deref().unwrap_or("no stage"), 40)),
-                json!(way),
+                json!(row.way.told()),
                 json!(show::safe(&row.against, 40)),
                 json!(grouped(row.params)),
                 json!(short(as_f64(row.tokens))),

@@ -38,6 +38,18 @@ pub enum Way {
     RandomDrop,
 }
 
+impl Way {
+    /// What is done to the stage, for people.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::LeaveOneOut => "left out",
+            Self::AddOne => "alone",
+            Self::RandomDrop => "chance in its place",
+        }
+    }
+}
+
 fn all() -> Vec<Way> {
     vec![Way::LeaveOneOut, Way::AddOne, Way::RandomDrop]
 }

@@ -91,15 +91,15 @@ pub(super) fn make(
             }
             for name in wanted {
                 let mut pipeline = load()?;
-                let named = |stage: &Stage| stage.name == *name;
-                let Some(at) = pipeline.stages.iter().position(named) else { continue };
+                let is_it = |stage: &Stage| stage.name == *name;
+                let Some(at) = pipeline.stages.iter().position(is_it) else { continue };
                 let text = match way {
                     Way::LeaveOneOut => {
                         pipeline.stages.remove(at);
                         format!("{} without {name}", base.name)
                     }
                     Way::AddOne => {
-                        pipeline.stages.retain(named);
+                        pipeline.stages.retain(is_it);
                         format!("{} with {name} alone", base.name)
                     }
                     Way::RandomDrop => {

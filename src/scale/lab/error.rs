@@ -45,31 +45,31 @@ pub enum LabError {
     Config(#[from] ConfigErrors),
     /// See the source.
     #[error(transparent)]
-    Lower(#[from] LowerError),
+    Lower(Box<LowerError>),
     /// See the source.
     #[error(transparent)]
-    Exec(#[from] ExecError),
+    Exec(Box<ExecError>),
     /// See the source.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Box<StoreError>),
     /// See the source.
     #[error(transparent)]
     Asset(#[from] AssetError),
     /// See the source.
     #[error(transparent)]
-    Sample(#[from] SampleError),
+    Sample(Box<SampleError>),
     /// See the source.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     /// See the source.
     #[error(transparent)]
-    Tokens(#[from] TokensError),
+    Tokens(Box<TokensError>),
     /// See the source.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(Box<LedgerError>),
     /// See the source.
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(Box<TrainError>),
     /// See the source.
     #[error(transparent)]
     Scale(#[from] ScaleError),
@@ -93,3 +93,24 @@ impl LabError {
         move |source| Self::Recipe { recipe: recipe.to_owned(), source: Box::new(source) }
     }
 }
+
+/// Large errors are boxed: what succeeds should not carry their size.
+macro_rules! boxed {
+    ($($variant:ident($error:ty)),*) => {
+        $(impl From<$error> for LabError {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        })*
+    };
+}
+
+boxed!(
+    Lower(LowerError),
+    Exec(ExecError),
+    Ledger(LedgerError),
+    Train(TrainError),
+    Sample(SampleError),
+    Tokens(TokensError),
+    Store(StoreError)
+);

@@ -110,7 +110,7 @@ fn candidates(lab: &Lab<'_>, base: &Path) -> Result<BTreeMap<String, Vec<String>
     let config = &lab.config.evaluation;
     let setting = |message: String| LabError::Setting(format!("[evaluation]: {message}"));
     let found = inputs::find(base, &config.sets).map_err(|error| match error {
-        inputs::InputError::Store(error) => LabError::Store(error),
+        inputs::InputError::Store(error) => error.into(),
         error => setting(error.to_string()),
     })?;
     let mut sets = BTreeMap::new();

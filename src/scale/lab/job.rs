@@ -26,7 +26,7 @@ const RESULT: &str = "result.json";
 /// A worker says so often that it is alive.
 const BEAT: Duration = Duration::from_secs(10);
 /// One that has not said it for so long is taken for dead.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// A training to be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -290,7 +290,7 @@ mod tests {
         let store = Store::in_memory();
         let job = job();
         job.save(&store).unwrap();
-        assert_eq!(open_jobs(&store).unwrap(), [job.clone()]);
+        assert_eq!(open_jobs(&store).unwrap(), std::slice::from_ref(&job));
         let (mut here, mut there) = (Watch::default(), Watch::default());
         let mine = here.claim(&store, &job).unwrap();
         assert!(mine.is_some() && there.claim(&store, &job).unwrap().is_none());

@@ -21,6 +21,7 @@ mod ablation;
 mod error;
 mod evaluation;
 mod job;
+mod page;
 mod recipe;
 pub mod report;
 mod results;
@@ -66,6 +67,8 @@ struct Lab<'a> {
     config: &'a Scale,
     plan: Ladder,
     options: &'a Options<'a>,
+    /// The folder, whatever the paths in pipeline files start from.
+    out: PathBuf,
     store: Store,
     assets: Assets,
 }
@@ -73,7 +76,7 @@ struct Lab<'a> {
 impl Lab<'_> {
     /// A path below the folder.
     fn path(&self, below: impl AsRef<Path>) -> PathBuf {
-        self.options.out.join(below)
+        self.out.join(below)
     }
 
     fn tell(&self, message: &str) {
@@ -91,8 +94,10 @@ pub fn run(
     base: &Path,
     options: &Options<'_>,
 ) -> Result<(Report, Option<Analysis>), LabError> {
-    let store = Store::open(&options.out)?;
-    let lab = Lab { plan: plan(config)?, config, options, store, assets: Assets::default() };
+    let out = std::path::absolute(&options.out).unwrap_or_else(|_| options.out.clone());
+    let store = Store::open(&out)?;
+    let assets = Assets::default();
+    let lab = Lab { plan: plan(config)?, config, options, out, store, assets };
     let mut drafts = recipe::load(&lab)?;
     shared::share(&lab, &mut drafts)?;
     let tokenizer = tokenizer::settle(&lab, &drafts)?;

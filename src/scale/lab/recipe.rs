@@ -1,5 +1,6 @@
 //! Recipes: pipelines, what they keep, and the shards of it.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -54,7 +55,7 @@ pub struct Kept {
     pub recipe: String,
     /// The folder of its run.
     pub folder: String,
-    /// Records read.
+    /// Records read; behind shared first stages, what these keep.
     pub read: u64,
     /// Documents kept.
     pub documents: u64,
@@ -222,7 +223,8 @@ fn folder_name(name: &str) -> String {
     }
     let mut folder: String =
         name.chars().map(|character| if plain(character) { character } else { '-' }).collect();
-    folder.push_str(&format!("-{:08x}", xxh3_64(name.as_bytes()) >> 32));
+    // Writing to a string cannot fail.
+    let _ = write!(folder, "-{:08x}", xxh3_64(name.as_bytes()) >> 32);
     folder
 }
 

@@ -1,5 +1,6 @@
 //! Which trainings there are, in which order, and the workers that do them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
@@ -7,10 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::ablation::Variant;
 use super::evaluation::Evaluation;
 use super::job::{self, FINISHED, Job, Outcome};
 use super::recipe::Recipe;
+use super::report::Tried;
 use super::results::mean_loss;
 use super::{Lab, LabError, verdict};
 use crate::cluster::processes::die_with_parent;
@@ -30,6 +34,8 @@ pub(super) struct Schedule<'a> {
     evaluation: &'a Evaluation,
     /// Hash of the evaluation's shards.
     measured: String,
+    /// The jobs made, by folder and place: they are asked for again and again.
+    made: RefCell<BTreeMap<(String, String), Job>>,
 }
 
 /// A training by its place in the ladder.
@@ -66,7 +72,8 @@ impl<'a> Schedule<'a> {
         }
         let measured =
             evaluation.dataset.files().map(|(_, hash)| hash).collect::<Vec<_>>().join(" ");
-        Ok(Self { lab, recipes, variants, evaluation, measured })
+        let made = RefCell::default();
+        Ok(Self { lab, recipes, variants, evaluation, measured, made })
     }
 
     /// The job of a training of `recipe`.
@@ -74,6 +81,16 @@ impl<'a> Schedule<'a> {
     /// # Errors
     /// When its settings cannot be.
     pub(super) fn job(&self, recipe: &Recipe, place: Place) -> Result<Job, LabError> {
+        let key = (recipe.folder.clone(), format!("{place:?} and {}", recipe.seed));
+        if let Some(job) = self.made.borrow().get(&key) {
+            return Ok(job.clone());
+        }
+        let job = self.make(recipe, place)?;
+        self.made.borrow_mut().insert(key, job.clone());
+        Ok(job)
+    }
+
+    fn make(&self, recipe: &Recipe, place: Place) -> Result<Job, LabError> {
         let ladder = &self.lab.config.ladder;
         let rung = &self.lab.plan.rungs[place.rung];
         let usual = &rung.settings;
@@ -122,12 +139,12 @@ impl<'a> Schedule<'a> {
         recipe: &Recipe,
         rung: usize,
         outcomes: &Outcomes,
-    ) -> Result<Option<Vec<(f64, Option<f64>)>>, LabError> {
+    ) -> Result<Option<Vec<Tried>>, LabError> {
         let mut tried = Vec::new();
         for &rate in &self.lab.config.ladder.learning_rates {
             let job = self.job(recipe, Place { rung, rate, seed: 0 })?;
             let Some(outcome) = outcomes.get(&job.digest) else { return Ok(None) };
-            tried.push((rate, outcome.points.last().and_then(mean_loss)));
+            tried.push(Tried { rate, loss: outcome.points.last().and_then(mean_loss) });
         }
         Ok(Some(tried))
     }
@@ -146,9 +163,9 @@ impl<'a> Schedule<'a> {
             return Ok(Some(only));
         }
         let Some(tried) = self.rates(recipe, rung, outcomes)? else { return Ok(None) };
-        let ended = tried.iter().filter_map(|&(rate, loss)| Some((rate, loss?)));
+        let ended = tried.iter().filter_map(|tried| Some((tried.rate, tried.loss?)));
         let best = ended.min_by(|left, right| left.1.total_cmp(&right.1));
-        Ok(best.map(|(rate, _)| rate).or_else(|| tried.first().map(|&(rate, _)| rate)))
+        Ok(best.map(|(rate, _)| rate).or_else(|| tried.first().map(|tried| tried.rate)))
     }
 
     /// The trainings of the recipes that can be known by now, below the rung `until`.
@@ -300,10 +317,10 @@ impl Workers {
         while self.running.len() < lab.options.workers.min(open) {
             self.started += 1;
             let log = lab.path(format!("workers/{}.log", self.started));
-            lab.store.put(&format!("workers/{}.log", self.started), Default::default())?;
+            lab.store.put(&format!("workers/{}.log", self.started), Bytes::default())?;
             let file = File::options().append(true).open(&log).map_err(LabError::Start)?;
             let mut command = Command::new(&lab.options.program);
-            command.arg("scale").arg("--worker").arg("--out").arg(&lab.options.out);
+            command.arg("scale").arg("--worker").arg("--out").arg(&lab.out);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
             die_with_parent(&mut command);
             self.running.push((command.spawn().map_err(LabError::Start)?, log));

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::ablation::Variant;
 use super::evaluation::Evaluation;
-use super::report::{Ablated, Rate, Reduced, Report, Tried};
+use super::page::section;
+use super::report::{Ablated, Rate, Reduced, Report};
 use super::results::{MEAN, Results};
 use super::schedule::{Outcomes, Schedule};
 use super::{LabError, recipe::Recipe};
@@ -42,7 +43,7 @@ pub(super) fn predict(schedule: &Schedule<'_>, outcomes: &Outcomes) -> Result<()
             lab.store.put_if_absent(PREDICTIONS, Bytes::from(text))?;
             lab.tell(&format!("what is expected of the largest size is in {PREDICTIONS}"));
         }
-        Err(LabError::Store(error)) => return Err(error.into()),
+        Err(LabError::Store(error)) => return Err(LabError::Store(error)),
         Err(error) => lab.tell(&format!("the largest size cannot be predicted: {error}")),
     }
     Ok(())
@@ -129,15 +130,16 @@ pub(super) fn report(
     };
     lab.store.put("lab.json", Bytes::from(serde_json::to_vec_pretty(&report)?))?;
     if let Some(analysis) = &analysis {
-        write(schedule, analysis)?;
+        write(schedule, analysis, &report)?;
     }
     Ok((report, analysis))
 }
 
-fn write(schedule: &Schedule<'_>, analysis: &Analysis) -> Result<(), LabError> {
+fn write(schedule: &Schedule<'_>, analysis: &Analysis, report: &Report) -> Result<(), LabError> {
     let store = &schedule.lab.store;
     store.put("scale.json", Bytes::from(serde_json::to_string_pretty(analysis)? + "\n"))?;
-    store.put("scale.html", page::page(&schedule.lab.config.head.name, analysis).into())?;
+    let page = page::page(&report.name, analysis, &section(report));
+    store.put("scale.html", page.into())?;
     for picture in analysis.evaluations.iter().flat_map(pictures::pictures) {
         store.put(&format!("{}.svg", picture.name), picture.svg.into())?;
     }
@@ -174,7 +176,7 @@ fn reduced(schedule: &Schedule<'_>, results: &Results) -> Vec<Reduced> {
         match found.iter_mut().find(|reduced| reduced.evaluation == row.evaluation) {
             Some(reduced) => reduced.recipes.push(entry),
             None => {
-                found.push(Reduced { evaluation: row.evaluation.clone(), recipes: vec![entry] })
+                found.push(Reduced { evaluation: row.evaluation.clone(), recipes: vec![entry] });
             }
         }
     }
@@ -198,7 +200,7 @@ fn rates(schedule: &Schedule<'_>, outcomes: &Outcomes) -> Result<Vec<Rate>, LabE
                 params: model.params,
                 usual: model.settings.learning_rate,
                 chosen: schedule.best_rate(recipe, rung, outcomes)?,
-                tried: tried.into_iter().map(|(rate, loss)| Tried { rate, loss }).collect(),
+                tried,
             });
         }
     }

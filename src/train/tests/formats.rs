@@ -22,7 +22,9 @@ fn write(store: &Store, format: ShardFormat, compression: ShardCompression, mask
     let layout = layout(format, compression, masked);
     let mut texts = documents(&language(3, 500, u64::from(VOCAB) - 1));
     for text in &mut texts {
-        text.iter_mut().for_each(|id| *id += 1);
+        for id in text.iter_mut() {
+            *id += 1;
+        }
         *text.last_mut().unwrap() = 0;
     }
     for (stem, range) in [
@@ -38,7 +40,7 @@ fn write(store: &Store, format: ShardFormat, compression: ShardCompression, mask
 /// A set of such shards.
 fn set(store: &Store, format: ShardFormat) -> TokenSet<'_> {
     let train = ["tokens/train_00000", "tokens/train_00001"].map(str::to_owned).into();
-    TokenSet { format, train, ..token_set(store) }
+    TokenSet { train, format, ..token_set(store) }
 }
 
 /// Trains; gives the report and the weights.
