@@ -37,13 +37,15 @@ fn ladder(lab: &Lab, more: &str) -> String {
     let page = succeed(&["query", &run, sql, "--format", "json"]);
     texts.push_str(&page);
     lab.write("novel.jsonl", texts);
-    let recipes: String = [("all", 0), ("english", 0), ("good", 0), ("all", 50)]
+    let recipes = [("all", "all", 0), ("english", "english", 0), ("good", "good", 0)];
+    let recipes: Vec<String> = recipes
         .iter()
-        .map(|(recipe, seed)| {
-            let name = if *seed == 0 { (*recipe).to_owned() } else { format!("{recipe} again") };
+        .chain(&[("all again", "all", 50)])
+        .map(|(name, recipe, seed)| {
             format!("[[recipe]]\nname = \"{name}\"\npipeline = \"{recipe}.toml\"\nseed = {seed}\n")
         })
         .collect();
+    let recipes = recipes.concat();
     lab.write(
         "ladder.toml",
         format!(
@@ -184,7 +186,7 @@ fn ladders_that_cannot_be_are_told_before_anything_is_trained() {
     assert!(stage.contains("has no stage `no`"), "{stage}");
     let empty = "name = \"good\"\n[[source]]\nname = \"web\"\npath = \"novel.jsonl\"\n\
                  [[stage]]\nop = \"sample\"\nfraction = 0.0\n";
-    lab.write("good.toml", empty.to_owned());
+    lab.write("good.toml", empty);
     let nothing = said("flops", "flops");
     assert!(nothing.contains("keeps none of"), "{nothing}");
     let worker = fail(2, &["scale", "--worker"]);

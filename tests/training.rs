@@ -287,7 +287,7 @@ fn conversations_are_learnt_where_the_assistant_speaks_from_the_weights_of_anoth
     assert!(scored > 0 && scored * 10 < all * 9, "{scored} of {all}");
 
     let other = std::fs::read_to_string(lab.path("tune.toml")).unwrap();
-    let other = lab.write("other.toml", other.replace("from", "layers = 3\nfrom"));
+    let other = lab.write("other.toml", other.replace("from", "preset = \"100k\"\nfrom"));
     let said = fail(65, &["run", &other, "--out", &tuned, "--fresh"]);
     assert!(said.contains("asks for"), "{said}");
 }

@@ -4,7 +4,9 @@
 mod findings;
 mod plan;
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "train")]
+use std::path::Path;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -51,7 +53,12 @@ pub(super) struct Scale {
 
 impl Scale {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let Some(file) = self.ladder.clone() else { return self.work() };
+        let Some(file) = self.ladder.clone() else {
+            #[cfg(feature = "train")]
+            return self.work();
+            #[cfg(not(feature = "train"))]
+            return Err(untrainable());
+        };
         let mut config = Config::load(&file)?;
         if let Some(path) = &config.ladder.tokenizer {
             let tokenizer = crate::model::Assets::default().tokenizer(path)?;
@@ -68,8 +75,14 @@ impl Scale {
         if self.format == OutputFormat::Text {
             eprint!("{}", plan::text(&config, &plan));
         }
-        let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(&config.head.name));
-        self.train(&config, &file, out)
+        #[cfg(feature = "train")]
+        {
+            let out = self.out.clone();
+            let out = out.unwrap_or_else(|| Path::new("runs").join(&config.head.name));
+            self.train(&config, &file, out)
+        }
+        #[cfg(not(feature = "train"))]
+        Err(untrainable())
     }
 
     #[cfg(feature = "train")]
@@ -100,18 +113,14 @@ impl Scale {
         let tell = |message: &str| eprintln!("{}", show::safe(message, 400));
         crate::scale::lab::work(out, &tell).map_err(plain)
     }
+}
 
-    #[cfg(not(feature = "train"))]
-    fn train(&self, _: &Config, _: &Path, _: PathBuf) -> anyhow::Result<()> {
-        self.work()
-    }
-
-    #[cfg(not(feature = "train"))]
-    fn work(&self) -> anyhow::Result<()> {
-        let message = "this build of tamis cannot train; build with `--features train` (see `make \
-                       libtorch`), or tell the trainings by --dry-run";
-        Err(Usage(message.to_owned()).into())
-    }
+/// What is said where there is no libtorch.
+#[cfg(not(feature = "train"))]
+fn untrainable() -> anyhow::Error {
+    let message = "this build of tamis cannot train; build with `--features train` (see `make \
+                   libtorch`), or tell the trainings by --dry-run";
+    Usage(message.to_owned()).into()
 }
 
 /// An error as the other commands have it, which decides the exit code.
