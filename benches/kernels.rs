@@ -49,6 +49,7 @@ fn batch() -> tamis::document::Batch {
         conversation: None,
         text: "text".into(),
         id: "id".into(),
+        keep_ids: false,
         metadata: vec!["url".into()],
         layout: tamis::read::Layout::default(),
     };
