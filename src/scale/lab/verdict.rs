@@ -22,6 +22,8 @@ use crate::train::PairedOrder;
 /// What was expected of the largest rung.
 pub(super) const PREDICTIONS: &str = "predictions.json";
 const DRAWS: usize = 1_000;
+/// Of each fit: a ladder has tens of runs, and `tamis fit` on its table takes them all.
+const STARTS: Starts = Starts::Some(500);
 
 /// Writes what is expected of the largest rung and of the target, from the rungs below it. A file
 /// that is there stays.
@@ -59,7 +61,7 @@ fn question(schedule: &Schedule<'_>) -> Question {
         targets.extend(rung.tokens.iter().map(at));
     }
     Question {
-        starts: Starts::All,
+        starts: STARTS,
         bootstrap: bootstrap::Settings { draws: DRAWS, seed: config.head.seed, method: None },
         targets,
         pools: schedule.recipes.iter().filter_map(|recipe| pool(schedule, recipe)).collect(),
