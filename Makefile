@@ -12,7 +12,7 @@ TAMIS = $(CARGO_TARGET_DIR)/debug/tamis
 demo: build
 	$(TAMIS) run pipelines/quickstart.toml --out runs/quickstart
 
-# A ladder of 28 small trainings from pipelines to a verdict: a smoke test, which claims nothing.
+# A ladder of 20 small trainings from pipelines to a verdict: a smoke test, which claims nothing.
 scale-demo: build
 	$(TAMIS) scale pipelines/scaling/demo.toml --out runs/scale-demo
 

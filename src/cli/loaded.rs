@@ -43,9 +43,7 @@ pub(super) struct Speaker {
 impl Which {
     pub(super) fn open(&self) -> anyhow::Result<Speaker> {
         let threads = self.threads.filter(|&threads| threads > 0);
-        let threads = threads.unwrap_or_else(|| {
-            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-        });
+        let threads = threads.unwrap_or_else(super::cores);
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
         let store = Store::open_existing(&self.target)?;
         let folder = find_checkpoint(&store, self.step)?;

@@ -158,7 +158,7 @@ impl Run {
                 return Err(Usage("--threads 0 runs nothing; give 1 or more".to_owned()).into());
             }
             Some(threads) => threads,
-            None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            None => super::cores(),
         };
         let batch_bytes = self.batch_size.and_then(|size| usize::try_from(size.0).ok());
         Ok(Resources { batch_bytes, ..resources(threads, pipeline.memory_limit) })

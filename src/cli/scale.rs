@@ -88,7 +88,7 @@ impl Scale {
     #[cfg(feature = "train")]
     fn train(&self, config: &Config, file: &Path, out: PathBuf) -> anyhow::Result<()> {
         use crate::scale::lab::{self, Options};
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = super::cores();
         let workers = self.threads.unwrap_or(cores);
         let options = Options {
             out,

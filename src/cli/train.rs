@@ -117,8 +117,7 @@ impl Train {
 
     /// Threads of libtorch in a process that shares its processors with others.
     fn threads(&self, processes: u32) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.threads.unwrap_or_else(|| (cores() / processes.max(1) as usize).max(1))
+        self.threads.unwrap_or_else(|| (super::cores() / processes.max(1) as usize).max(1))
     }
 
     /// The place of this process among those that train together, which `--nproc` starts.

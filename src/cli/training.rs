@@ -51,10 +51,7 @@ pub(super) fn train(
     let first = seat.is_first();
     let dataset = Dataset::load(store)?;
     let tokenizer = assets.tokenizer(&tokens.tokenizer)?;
-    let text_bytes = |ids: &[i64]| {
-        let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
-        tokenizer.decode(&ids).ok().map(|text| text.len() as u64)
-    };
+    let text_bytes = |ids: &[i64]| tokenizer.text_bytes(ids);
     let mut set = TokenSet::of_run(store, &dataset);
     set.text_bytes = Some(&text_bytes);
     set.initial = initial.as_ref();

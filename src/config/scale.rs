@@ -73,9 +73,9 @@ pub struct LadderConfig {
     #[serde(default = "ratios")]
     pub tokens_per_param: Vec<f64>,
     /// What the size's usual learning rate is multiplied by; the usual one is of a formula for models
-    /// of 100M parameters and more, and some ten times too high below 100k. With several, each recipe gets its own
-    /// best one, found with the first seed: a rate that suits one recipe can turn an order around
-    /// (<https://arxiv.org/abs/2512.24503>).
+    /// of 100M parameters and more, and some ten times too high below 100k. With several, each recipe
+    /// gets its own best one, found with the first seed: a rate that suits one recipe can turn an order
+    /// around (<https://arxiv.org/abs/2512.24503>).
     #[serde(default = "one")]
     pub learning_rates: Vec<f64>,
     /// Trainings of each configuration that differ in their seed alone.

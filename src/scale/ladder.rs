@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::ScaleError;
+use super::{ScaleError, as_f64};
 use crate::config::scale::{LadderConfig, Scale};
 use crate::config::train::{TrainConfig, TrainSettings};
 
@@ -191,11 +191,6 @@ fn resolve(
     config
         .resolve(ladder.sequence_length as usize, ladder.vocabulary)
         .map_err(|error| ScaleError::Setting(error.to_string()))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }
 
 #[expect(

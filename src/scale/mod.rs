@@ -34,6 +34,12 @@ pub mod table;
 pub use self::error::ScaleError;
 
 /// A count as a number to compute with.
+#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
+pub(crate) fn as_f64(count: u64) -> f64 {
+    count as f64
+}
+
+/// [`as_f64`] of what is in memory.
 #[expect(clippy::cast_precision_loss, reason = "counts of runs and draws")]
 pub(crate) fn number(count: usize) -> f64 {
     count as f64

@@ -10,6 +10,7 @@ use super::super::{fit, show};
 use crate::exec::summary::grouped;
 use crate::report::svg::short;
 use crate::scale::analysis::Analysis;
+use crate::scale::as_f64;
 use crate::scale::lab::Report;
 use crate::scale::lab::report::{Ablated, Rate, Reduced};
 
@@ -169,11 +170,6 @@ fn ablations(text: &mut String, ablations: &[Ablated]) {
         "core-seconds",
     ];
     text.push_str(&show::table(&header.map(str::to_owned), &rows));
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

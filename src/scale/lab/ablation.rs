@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::recipe::{Draft, Recipe};
+use super::recipe::{Draft, Recipe, written};
 use super::tokenizer::Chosen;
 use super::{Lab, LabError};
 use crate::config::Pipeline;
 use crate::config::scale::{AblateConfig, Way};
 use crate::config::stage::Stage;
+use crate::scale::as_f64;
 
 /// A variant of a recipe.
 pub(super) struct Variant {
@@ -140,20 +141,18 @@ fn cost(base: &Recipe, name: &str) -> StageCost {
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
 fn kept_share(seen: u64, dropped: u64) -> f64 {
-    1.0 - dropped as f64 / seen.max(1) as f64
+    1.0 - as_f64(dropped) / as_f64(seen.max(1))
 }
 
 /// A stage that keeps this share of the documents, chosen by their ids.
 fn sample(salt: &str, fraction: f64) -> Result<Stage, LabError> {
-    let text = toml::to_string(&json!({
+    let chance = json!({
         "name": "chance",
         "source": [{ "name": "none", "path": "none.jsonl" }],
         "stage": [{ "op": "sample", "name": salt, "fraction": fraction, "salt": salt }],
-    }))
-    .map_err(|error| LabError::Setting(error.to_string()))?;
-    let mut pipeline = Pipeline::parse(std::path::Path::new("chance.toml"), &text, &[])?;
+    });
+    let mut pipeline = written(std::path::Path::new("chance.toml"), &chance)?;
     pipeline.stages.pop().ok_or_else(|| LabError::Setting("a sample has one stage".to_owned()))
 }
 

@@ -11,18 +11,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::recipe::{Recipe, drive};
+use super::recipe::{Recipe, run, written};
 use super::tokenizer::Chosen;
 use super::{Lab, LabError};
-use crate::config::Pipeline;
 use crate::exec::driver::Until;
 use crate::exec::summary::grouped;
 use crate::ledger::query;
 use crate::ledger::run::Run;
-use crate::plan::Plan;
 use crate::plan::inputs;
-use crate::plan::lower::lower;
-use crate::store::Store;
 use crate::tokens::dataset::Dataset;
 use crate::tokens::sample;
 
@@ -163,7 +159,7 @@ fn contaminated(
         .map(|path| lab.path(path).display().to_string())
         .collect();
     let documents = lab.path(&recipe.folder).join("documents/*.parquet");
-    let text = toml::to_string(&json!({
+    let search = json!({
         "name": "evaluation",
         "source": [{ "name": "recipe", "path": documents.display().to_string() }],
         "stage": [{
@@ -176,15 +172,12 @@ fn contaminated(
             // So that the number of the line is the item's name.
             "id_fields": ["no field is called so"],
         }],
-    }))
-    .map_err(|error| LabError::Setting(error.to_string()))?;
+    });
     let path = lab.path(&folder);
-    let pipeline = Pipeline::parse(&path.join("pipeline.toml"), &text, &[])?;
-    let store = Store::open(&path)?;
-    let lowered = lower(&pipeline, &lab.assets, None, Plan::load(&store).ok().as_ref())?;
-    drive(lab, store, lowered, Until::Tokens)?;
-    let run = Run::open(&path)?;
-    let frame = query::query(&run, "SELECT DISTINCT benchmark, item FROM contamination", None)?;
+    run(lab, &folder, &written(&path.join("pipeline.toml"), &search)?, Until::Tokens)?;
+    let searched = Run::open(&path)?;
+    let frame =
+        query::query(&searched, "SELECT DISTINCT benchmark, item FROM contamination", None)?;
     let mut found = Vec::new();
     if let [benchmarks, items] = frame.columns() {
         let texts = |column: &polars::prelude::Column| {
@@ -223,13 +216,8 @@ fn encode(
     if let Some(end) = &tokenizer.end {
         tokens["end_of_document"] = json!(end);
     }
-    let text =
-        toml::to_string(&json!({ "name": "evaluation", "source": sources, "tokens": tokens }))
-            .map_err(|error| LabError::Setting(error.to_string()))?;
-    let path = lab.path(folder);
-    let pipeline = Pipeline::parse(&path.join("pipeline.toml"), &text, &[])?;
-    let store = Store::open(&path)?;
-    let lowered = lower(&pipeline, &lab.assets, None, Plan::load(&store).ok().as_ref())?;
-    drive(lab, store.clone(), lowered, Until::Tokens)?;
+    let pipeline = json!({ "name": "evaluation", "source": sources, "tokens": tokens });
+    let pipeline = written(&lab.path(folder).join("pipeline.toml"), &pipeline)?;
+    let (store, _) = run(lab, folder, &pipeline, Until::Tokens)?;
     Ok(Dataset::load(&store)?)
 }

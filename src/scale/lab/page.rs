@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::report::Report;
 use crate::report::svg::{escaped, short};
+use crate::scale::as_f64;
 use crate::scale::page::table;
 
 /// Its tables.
@@ -69,9 +70,4 @@ pub(super) fn section(report: &Report) -> String {
         table(&mut page, &header, ablations);
     }
     page
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }

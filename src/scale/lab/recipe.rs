@@ -1,9 +1,11 @@
 //! Recipes: pipelines, what they keep, and the shards of it.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::shared::Start;
@@ -18,7 +20,7 @@ use crate::exec::driver::{self, RunOptions, Until};
 use crate::exec::engine::Engine;
 use crate::exec::summary::{Summary, grouped};
 use crate::plan::Plan;
-use crate::plan::lower::{Lowered, lower};
+use crate::plan::lower::lower;
 use crate::store::Store;
 use crate::tokens::dataset::Dataset;
 use crate::train::{PairedOrder, TokenSet, paired_order};
@@ -134,9 +136,7 @@ impl Draft {
     /// # Errors
     /// When it cannot be run.
     pub(super) fn curate(&self, lab: &Lab<'_>) -> Result<(), LabError> {
-        let store = Store::open(lab.path(&self.folder))?;
-        let lowered = lower(&self.pipeline, &lab.assets, None, Plan::load(&store).ok().as_ref())?;
-        let summary = drive(lab, store, lowered, Until::Documents)?;
+        let (_, summary) = run(lab, &self.folder, &self.pipeline, Until::Documents)?;
         self.check(lab, &summary)
     }
 
@@ -160,9 +160,7 @@ impl Draft {
             },
             spans,
         });
-        let store = Store::open(lab.path(&self.folder))?;
-        let lowered = lower(&self.pipeline, &lab.assets, None, Plan::load(&store).ok().as_ref())?;
-        let summary = drive(lab, store.clone(), lowered, Until::Tokens)?;
+        let (store, summary) = run(lab, &self.folder, &self.pipeline, Until::Tokens)?;
         self.check(lab, &summary)?;
         let dataset = Dataset::load(&store)?;
         lab.tell(&format!(
@@ -196,15 +194,30 @@ fn plain(tokenizer: &Chosen) -> Located<Tokens> {
     }
 }
 
-/// Runs a plan on the threads of this process.
-pub(super) fn drive(
+/// A pipeline that is written here; `path` is what messages show.
+///
+/// # Errors
+/// When it is wrong.
+pub(super) fn written(path: &Path, pipeline: &Value) -> Result<Pipeline, LabError> {
+    let text = toml::to_string(pipeline).map_err(|error| LabError::Setting(error.to_string()))?;
+    Ok(Pipeline::parse(path, &text, &[])?)
+}
+
+/// Runs a pipeline in a folder of the ladder, on the threads of this process, or goes on with it.
+///
+/// # Errors
+/// When it is wrong, or cannot be run.
+pub(super) fn run(
     lab: &Lab<'_>,
-    store: Store,
-    lowered: Lowered,
+    folder: &str,
+    pipeline: &Pipeline,
     until: Until,
-) -> Result<Summary, LabError> {
+) -> Result<(Store, Summary), LabError> {
+    let store = Store::open(lab.path(folder))?;
+    let lowered = lower(pipeline, &lab.assets, None, Plan::load(&store).ok().as_ref())?;
     lowered.plan.save(&store, &lowered.splits).map_err(ExecError::from)?;
-    let engine = Engine::new(lowered.plan, store, lab.options.resources, None, &lab.assets)?;
+    let resources = lab.options.resources;
+    let engine = Engine::new(lowered.plan, store.clone(), resources, None, &lab.assets)?;
     let options = RunOptions {
         until,
         fresh: false,
@@ -212,7 +225,8 @@ pub(super) fn drive(
         keep_work: until == Until::Documents,
         progress: &|_| (),
     };
-    Ok(driver::run(&Arc::new(engine), &Threads, &options)?)
+    let summary = driver::run(&Arc::new(engine), &Threads, &options)?;
+    Ok((store, summary))
 }
 
 /// A folder for a name that may hold anything.

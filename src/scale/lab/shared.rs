@@ -9,15 +9,14 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::recipe::{Draft, drive};
+use super::recipe::{self, Draft};
 use super::{Lab, LabError};
 use crate::config::Pipeline;
 use crate::config::source::{FormatChoice, KeptField, Paths, Source};
 use crate::exec::driver::Until;
 use crate::ops::OpKind;
 use crate::plan::Plan;
-use crate::plan::lower::{check, lower};
-use crate::store::Store;
+use crate::plan::lower::check;
 
 /// What decides the result of a recipe's first stages.
 pub(super) struct Start {
@@ -117,9 +116,7 @@ fn run(
     pipeline.sources = vec![source];
     pipeline.documents = None;
     pipeline.tests.clear();
-    let store = Store::open(lab.path(format!("{folder}/{number}")))?;
-    let lowered = lower(&pipeline, &lab.assets, None, Plan::load(&store).ok().as_ref())?;
-    drive(lab, store, lowered, Until::Tokens)?;
+    recipe::run(lab, &format!("{folder}/{number}"), &pipeline, Until::Tokens)?;
     Ok(())
 }
 

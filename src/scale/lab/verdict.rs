@@ -15,7 +15,7 @@ use crate::scale::bootstrap;
 use crate::scale::compare::{Target, ranking};
 use crate::scale::fit::Starts;
 use crate::scale::runs::Runs;
-use crate::scale::{number, page, pictures, predict, statistics::spread};
+use crate::scale::{as_f64, number, page, pictures, predict, statistics::spread};
 use crate::store::StoreError;
 use crate::train::PairedOrder;
 
@@ -56,8 +56,8 @@ fn question(schedule: &Schedule<'_>) -> Question {
     let config = schedule.lab.config;
     let mut targets = vec![Target::Flops(config.target.flops)];
     if let Some(rung) = schedule.lab.plan.rungs.last() {
-        #[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
-        let at = |tokens: &u64| Target::At { params: rung.params as f64, tokens: *tokens as f64 };
+        let params = as_f64(rung.params);
+        let at = |tokens: &u64| Target::At { params, tokens: as_f64(*tokens) };
         targets.extend(rung.tokens.iter().map(at));
     }
     Question {
@@ -70,11 +70,10 @@ fn question(schedule: &Schedule<'_>) -> Question {
 }
 
 /// The different tokens that a recipe has for the target.
-#[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
 fn pool(schedule: &Schedule<'_>, recipe: &Recipe) -> Option<(String, f64)> {
     let tokens = match schedule.lab.config.target.unique_tokens {
         UniqueTokens::Count(tokens) => tokens,
-        UniqueTokens::Named(Pool::Pool) => recipe.tokens() as f64,
+        UniqueTokens::Named(Pool::Pool) => as_f64(recipe.tokens()),
         UniqueTokens::Named(Pool::Unlimited) => return None,
     };
     Some((recipe.name.clone(), tokens))

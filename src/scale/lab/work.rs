@@ -59,11 +59,7 @@ fn train(out: &Path, job: &Job, assets: &Assets) -> Result<Outcome, LabError> {
         .map_err(|error| LabError::Setting(error.to_string()))?;
     let plan = Plan::load(&evaluation).map_err(crate::exec::ExecError::from)?;
     let tokenizer = plan.tokens.map(|tokens| assets.tokenizer(&tokens.tokenizer)).transpose()?;
-    let text_bytes = |ids: &[i64]| {
-        let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
-        let text = tokenizer.as_ref()?.decode(&ids).ok()?;
-        Some(text.len() as u64)
-    };
+    let text_bytes = |ids: &[i64]| tokenizer.as_ref()?.text_bytes(ids);
     let mut set = TokenSet::of_run(&shards, &dataset);
     set.validation_store = &evaluation;
     set.validation = TokenSet::of_run(&evaluation, &measured).train;

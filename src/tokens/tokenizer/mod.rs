@@ -151,6 +151,13 @@ impl Tokenizer {
         self.context().encode_into(text, out)
     }
 
+    /// Bytes of the text that ids stand for; none where one is not the tokenizer's.
+    #[cfg(feature = "train")]
+    pub(crate) fn text_bytes(&self, ids: &[i64]) -> Option<u64> {
+        let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
+        self.decode(&ids).ok().map(|text| text.len() as u64)
+    }
+
     /// Text of ids, for people to look at.
     ///
     /// # Errors
