@@ -70,8 +70,13 @@ pub struct LadderConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layers: Option<u32>,
     /// Tokens by parameter. One training gives a point for each: it decays there and goes on.
-    #[serde(default = "ratios")]
-    pub tokens_per_param: Vec<f64>,
+    /// Default: 5, 10 and 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_param: Option<Vec<f64>>,
+    /// Tokens of the points in place of that, the same for all sizes. Very small models with small
+    /// batches learn nothing at all of their first hundred thousand tokens: no law holds there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Vec<f64>>,
     /// What the size's usual learning rate is multiplied by; the usual one is of a formula for models
     /// of 100M parameters and more, and some ten times too high below 100k. With several, each recipe
     /// gets its own best one, found with the first seed: a rate that suits one recipe can turn an order
@@ -97,6 +102,18 @@ pub struct LadderConfig {
     /// same tokens, and no law of parameters and tokens holds then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_tokens: Option<u64>,
+}
+
+impl LadderConfig {
+    /// Tokens at which a model of `params` parameters gives its points.
+    #[must_use]
+    pub fn points(&self, params: f64) -> Vec<f64> {
+        match (&self.tokens, &self.tokens_per_param) {
+            (Some(tokens), _) => tokens.clone(),
+            (None, Some(ratios)) => ratios.iter().map(|ratio| ratio * params).collect(),
+            (None, None) => [5.0, 10.0, 20.0].map(|ratio| ratio * params).to_vec(),
+        }
+    }
 }
 
 /// `[target]`: what the recipes are compared at.
@@ -149,10 +166,6 @@ pub struct EvaluationConfig {
     /// Text that is scored of each file, drawn by the documents' ids.
     #[serde(default = "scored")]
     pub bytes: ByteSize,
-}
-
-fn ratios() -> Vec<f64> {
-    vec![5.0, 10.0, 20.0]
 }
 
 fn one() -> Vec<f64> {
@@ -280,11 +293,13 @@ fn check_ladder(ladder: &Located<LadderConfig>, errors: &mut Vec<ConfigError>) {
         errors.push(ConfigError::new(message, spans.of(key)).help(help));
     };
     let lists = [
-        ("params", &value.params, 1e3, 1e11),
-        ("tokens_per_param", &value.tokens_per_param, 0.1, 1e5),
-        ("learning_rates", &value.learning_rates, 1e-3, 1e3),
+        ("params", Some(&value.params), 1e3, 1e11),
+        ("tokens_per_param", value.tokens_per_param.as_ref(), 0.1, 1e5),
+        ("tokens", value.tokens.as_ref(), 1e3, 1e14),
+        ("learning_rates", Some(&value.learning_rates), 1e-3, 1e3),
     ];
     for (key, list, least, most) in lists {
+        let Some(list) = list else { continue };
         let rising = list.windows(2).all(|pair| pair[0] < pair[1]);
         if list.is_empty() || !rising || !list.iter().all(|x| (least..=most).contains(x)) {
             wrong(
@@ -293,19 +308,26 @@ fn check_ladder(ladder: &Located<LadderConfig>, errors: &mut Vec<ConfigError>) {
                 "write each value once, the smallest first",
             );
         }
+        if key.starts_with("tokens") && list.windows(2).any(|pair| pair[1] < 1.25 * pair[0]) {
+            wrong(
+                key,
+                "two values lie closer than 5 to 4".to_owned(),
+                "the decay takes the last fifth of each, so leave room",
+            );
+        }
+    }
+    if value.tokens.is_some() && value.tokens_per_param.is_some() {
+        wrong(
+            "tokens",
+            "`tokens` and `tokens_per_param` are both given".to_owned(),
+            "give the points by one of them",
+        );
     }
     if value.params.len() < 4 {
         wrong(
             "params",
             format!("{} sizes are too few", value.params.len()),
             "give four or more: a law needs three, and the largest is held out",
-        );
-    }
-    if value.tokens_per_param.windows(2).any(|pair| pair[1] < 1.25 * pair[0]) {
-        wrong(
-            "tokens_per_param",
-            "two values lie closer than 5 to 4".to_owned(),
-            "the decay takes the last fifth of each, so leave room",
         );
     }
     if !(1..=100).contains(&value.seeds) {

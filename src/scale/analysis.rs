@@ -1,13 +1,15 @@
 //! All that a table of runs says: laws, intervals, checks, verdicts. What `scale.json` holds.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::approach2::{Approach2, approach2};
 use super::bootstrap::{self, Intervals, Method, draw};
 use super::compare::{FAR, FARTHEST, Ranked, Side, Target, Verdict, capped, compare, ranking};
+use super::crossover::{Budgets, Curves};
 use super::fit::{Fit, Starts, as_is, distinct, fit};
 use super::held_out::{HeldOut, Miss, Reach, held_out};
-use super::law::Law;
+use super::law::{Law, Optimum};
 use super::power::{Power, power};
 use super::random::Draws;
 use super::runs::{Excluded, Run, Runs};
@@ -107,7 +109,7 @@ pub struct Prediction {
 /// Answers `question` from runs.
 ///
 /// # Errors
-/// When there are too few runs of a recipe, or a law comes out that falls with nothing.
+/// When there are too few runs of a recipe, or laws come out that fall with nothing.
 pub fn analyse(runs: &Runs, question: &Question) -> Result<Analysis, ScaleError> {
     let mut excluded = runs.excluded.clone();
     let mut evaluations = Vec::new();
@@ -173,6 +175,13 @@ fn evaluate(
         let pool = question.pools.iter().find(|(name, _)| name == recipe);
         pool.map(|(_, tokens)| *tokens)
     };
+    let budgets = Budgets::of(recipes.iter().flat_map(|(_, runs)| runs), &question.targets);
+    let curves: Vec<Curves> = recipes
+        .iter()
+        .zip(fits)
+        .zip(&by_recipe)
+        .map(|(((recipe, _), fit), draws)| Curves::new(budgets, &fit.law, draws, pool(recipe)))
+        .collect();
     let sides: Vec<Side<'_>> = recipes
         .iter()
         .zip(fits)
@@ -183,24 +192,26 @@ fn evaluate(
             fit,
             draws: &by_recipe[at],
             held_out: held(at),
+            curves: &curves[at],
             pool: pool(recipe),
         })
         .collect();
-    let mut verdicts = Vec::new();
-    for (index, a) in sides.iter().enumerate() {
-        for b in &sides[index + 1..] {
-            for target in &question.targets {
-                verdicts.push(compare(*a, *b, *target, question.bootstrap.seed));
-            }
-        }
-    }
+    let pairs: Vec<[Side<'_>; 2]> = sides
+        .iter()
+        .enumerate()
+        .flat_map(|(index, a)| sides[index + 1..].iter().map(|b| [*a, *b]))
+        .collect();
+    let verdicts: Vec<Vec<Verdict>> = pairs
+        .par_iter()
+        .map(|[a, b]| compare(*a, *b, &question.targets, question.bootstrap.seed))
+        .collect();
     let method = question.bootstrap.method.unwrap_or_else(|| Method::for_runs(recipes));
     Ok(Evaluation {
         evaluation,
         bootstrap: method,
         draws: draws.len(),
         ranking: if recipes.len() > 1 { ranking(recipes) } else { Vec::new() },
-        verdicts,
+        verdicts: verdicts.concat(),
         recipes: sides.iter().map(|side| one(side, question)).collect(),
     })
 }
@@ -259,34 +270,29 @@ fn predict(
     seed: u64,
 ) -> Prediction {
     let law = &side.fit.law;
-    let (params, tokens) = target.place(law, side.pool);
+    let best = target.best(law, side.pool);
+    let (params, tokens) = (best.params, best.tokens);
     let reach = Reach::of(side.runs.iter());
     let scatter = scatter(side.runs, law);
     let far = miss.map_or(0.0, |miss| miss.spread(params, tokens));
-    let losses: Vec<f64> = side
-        .draws
+    let places: Vec<Optimum> = side.draws.iter().map(|law| target.best(law, side.pool)).collect();
+    let losses: Vec<f64> = places
         .iter()
         .zip(0..)
-        .map(|(law, draw)| {
+        .map(|(best, draw)| {
             let mut random = Draws::new(seed, "scale prediction", draw);
-            let (params, tokens) = target.place(law, side.pool);
             let error = far * random.student4() + scatter * random.normal();
-            let loss = capped(law.loss(params, tokens, side.pool));
-            loss * libm::exp(error.clamp(-FARTHEST, FARTHEST))
+            capped(best.loss) * libm::exp(error.clamp(-FARTHEST, FARTHEST))
         })
         .collect();
-    let places = side.draws.iter().map(|law| target.place(law, side.pool).0);
+    let places: Vec<f64> = places.iter().map(|best| best.params).collect();
     let budget = matches!(target, Target::Flops(_));
     Prediction {
         target,
         params,
-        params_interval: if budget {
-            Interval::of(&places.collect::<Vec<_>>(), 0.95)
-        } else {
-            None
-        },
+        params_interval: if budget { Interval::of(&places, 0.95) } else { None },
         tokens,
-        loss: law.loss(params, tokens, side.pool),
+        loss: best.loss,
         // Beyond the runs there is no interval where nothing is known of what is missed there.
         interval: if miss.is_none() && reach.distance(params, tokens) > 0.0 {
             None

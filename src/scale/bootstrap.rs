@@ -139,7 +139,8 @@ pub fn draw(recipes: &[(String, Vec<Run>)], fits: &[Fit], settings: Settings) ->
                     (0..cells.len()).map(|_| random.below(cells.len())).collect();
                 drawn = placed.iter().map(|recipe| recipe.draw(method, &picks)).collect();
                 let fit = |runs: &Vec<Drawn<'_>>, fit: &Fit| {
-                    fit.shared_exponents || enough(distinct(runs.iter().map(|drawn| drawn.run)))
+                    fit.shared_exponents.is_some()
+                        || enough(distinct(runs.iter().map(|drawn| drawn.run)))
                 };
                 if drawn.iter().zip(fits).all(|(runs, of)| !runs.is_empty() && fit(runs, of)) {
                     break;
@@ -181,7 +182,7 @@ fn place<'a>(
         errors.push(libm::log(run.loss) - fitted);
     }
     placed.own = (0..cells.len()).filter(|cell| !placed.errors[*cell].is_empty()).collect();
-    let parameters = if fit.shared_exponents { 3.0 + 2.0 / number(recipes) } else { 5.0 };
+    let parameters = if fit.shared_exponents.is_some() { 3.0 + 2.0 / number(recipes) } else { 5.0 };
     let own = number(placed.own.len());
     // As HC3 has it (<https://doi.org/10.1016/0304-4076(85)90158-7>), the jackknife's: the root alone
     // left 90 % intervals of known laws with 83 to 88 %.

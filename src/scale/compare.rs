@@ -11,9 +11,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::crossover::{Crossover, Curves, crossover};
 use super::fit::Fit;
 use super::held_out::{HeldOut, Miss, Reach, top_sizes};
-use super::law::Law;
+use super::law::{Law, Optimum};
 use super::number;
 use super::random::Draws;
 use super::runs::Run;
@@ -51,15 +52,15 @@ pub enum Target {
 }
 
 impl Target {
-    /// N and D of a recipe whose pool has `unique` tokens.
+    /// N, D and loss of a recipe whose pool has `unique` tokens.
     #[must_use]
-    pub fn place(&self, law: &Law, unique: Option<f64>) -> (f64, f64) {
+    pub fn best(&self, law: &Law, unique: Option<f64>) -> Optimum {
         match *self {
-            Self::Flops(flops) => {
-                let best = law.optimum(flops, unique);
-                (best.params, best.tokens)
+            Self::Flops(flops) => law.optimum(flops, unique),
+            Self::At { params, tokens } => {
+                let loss = law.loss(params, tokens, unique);
+                Optimum { flops: self.flops(), params, tokens, loss }
             }
-            Self::At { params, tokens } => (params, tokens),
         }
     }
 
@@ -97,19 +98,6 @@ impl Decision {
             Self::Undecided
         }
     }
-}
-
-/// Where the curves of two recipes cross, each along its own best N and D.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Crossover {
-    /// Operations by the fitted laws; none where they do not cross within the range looked at.
-    pub flops: Option<f64>,
-    /// The middle 95 % of the draws that cross.
-    pub interval: Option<Interval>,
-    /// Share of the draws that cross.
-    pub share: f64,
-    /// The recipe that leads beyond it, by the fitted laws.
-    pub then_leads: Option<String>,
 }
 
 /// What the runs say of two recipes.
@@ -151,42 +139,52 @@ pub(crate) struct Side<'a> {
     /// Its laws, by draw.
     pub(crate) draws: &'a [Law],
     pub(crate) held_out: Option<&'a HeldOut>,
+    /// Its best losses along the budgets.
+    pub(crate) curves: &'a Curves,
     /// Different tokens that its pool has.
     pub(crate) pool: Option<f64>,
 }
 
-/// Compares two recipes.
-pub(crate) fn compare(a: Side<'_>, b: Side<'_>, target: Target, seed: u64) -> Verdict {
+/// What is said of two recipes at each target.
+pub(crate) fn compare(a: Side<'_>, b: Side<'_>, targets: &[Target], seed: u64) -> Vec<Verdict> {
     let miss = miss(a, b);
-    let gap_at = |laws: [&Law; 2], target: Target, surprise: f64| {
-        let place = [target.place(laws[0], a.pool), target.place(laws[1], b.pool)];
-        let loss = [
-            laws[0].loss(place[0].0, place[0].1, a.pool),
-            laws[1].loss(place[1].0, place[1].1, b.pool),
-        ]
-        .map(capped);
-        let far = |(params, tokens)| miss.map_or(0.0, |miss| miss.spread(params, tokens));
-        let far = far(place[0]).max(far(place[1]));
-        let ln = libm::log(loss[0] / loss[1]) + far * surprise;
-        // As a difference of losses: the second's loss is what the gap is measured on.
-        loss[1] * libm::expm1(ln.clamp(-FARTHEST, FARTHEST))
-    };
     let surprises: Vec<f64> = (0..a.draws.len() as u64)
         .map(|draw| Draws::new(seed, "scale extrapolation", draw).student4())
         .collect();
-    let laws = || a.draws.iter().zip(b.draws).zip(&surprises);
+    let crossover = crossover(a, b, miss, &surprises);
+    targets.iter().map(|target| judge(a, b, *target, miss, &surprises, &crossover)).collect()
+}
+
+/// Loss of the first recipe minus loss of the second where each stands, `surprise` deviations of what
+/// is missed there added.
+pub(crate) fn gap(best: [Optimum; 2], miss: Option<Miss>, surprise: f64) -> f64 {
+    let far = |best: &Optimum| miss.map_or(0.0, |miss| miss.spread(best.params, best.tokens));
+    let loss = best.map(|best| capped(best.loss));
+    let ln = libm::log(loss[0] / loss[1]) + far(&best[0]).max(far(&best[1])) * surprise;
+    // As a difference of losses: the second's loss is what the gap is measured on.
+    loss[1] * libm::expm1(ln.clamp(-FARTHEST, FARTHEST))
+}
+
+fn judge(
+    a: Side<'_>,
+    b: Side<'_>,
+    target: Target,
+    miss: Option<Miss>,
+    surprises: &[f64],
+    crossover: &Crossover,
+) -> Verdict {
+    let best = |laws: [&Law; 2]| [target.best(laws[0], a.pool), target.best(laws[1], b.pool)];
+    let laws = a.draws.iter().zip(b.draws).zip(surprises);
     let gaps: Vec<f64> =
-        laws().map(|((a, b), surprise)| gap_at([a, b], target, *surprise)).collect();
-    let fitted = [&a.fit.law, &b.fit.law];
+        laws.map(|((a, b), surprise)| gap(best([a, b]), miss, *surprise)).collect();
     let below = gaps.iter().filter(|gap| **gap < 0.0).count();
     // Recipes that came out as the same data have the same laws: neither leads.
     let equal = gaps.iter().filter(|gap| **gap == 0.0).count();
     let probability = (number(below) + number(equal) / 2.0) / number(gaps.len().max(1));
     let reach = Reach::of(a.runs.iter().chain(b.runs));
-    let places = [target.place(fitted[0], a.pool), target.place(fitted[1], b.pool)];
-    let farthest =
-        places.into_iter().max_by(|left, right| left.0.total_cmp(&right.0)).unwrap_or(places[0]);
-    let beyond = places.iter().any(|place| reach.distance(place.0, place.1) > 0.0);
+    let places = best([&a.fit.law, &b.fit.law]);
+    let farthest = if places[1].params > places[0].params { places[1] } else { places[0] };
+    let beyond = places.iter().any(|place| reach.distance(place.params, place.tokens) > 0.0);
     let mut warnings = Vec::new();
     let mut decision = Decision::at(probability, DECIDED);
     if gaps.is_empty() || (beyond && miss.is_none()) {
@@ -197,42 +195,27 @@ pub(crate) fn compare(a: Side<'_>, b: Side<'_>, target: Target, seed: u64) -> Ve
                 .to_owned(),
         );
     }
-    if farthest.0 / reach.params > FAR {
+    if farthest.params / reach.params > FAR {
         warnings.push(format!(
             "the target has {:.1} times the parameters of the largest run",
-            farthest.0 / reach.params
+            farthest.params / reach.params
         ));
     }
-    if a.fit.shared_exponents {
-        warnings.push("the exponents are shared by all recipes, for lack of runs".to_owned());
+    if let Some(why) = &a.fit.shared_exponents {
+        warnings.push(format!("the exponents are shared by all recipes, {why}"));
     }
-    let curve = |laws: [&Law; 2], surprise: f64| {
-        crossing(|flops| gap_at(laws, Target::Flops(flops), surprise), range(a, b, target))
-    };
-    let crossings: Vec<f64> =
-        laws().filter_map(|((a, b), surprise)| curve([a, b], *surprise)).collect();
-    let flops = curve(fitted, 0.0);
-    let then_leads = flops.map(|flops| {
-        let first = gap_at(fitted, Target::Flops(flops * 1.01), 0.0) < 0.0;
-        if first { a.recipe.to_owned() } else { b.recipe.to_owned() }
-    });
     Verdict {
         a: a.recipe.to_owned(),
         b: b.recipe.to_owned(),
         target,
         decision,
         probability,
-        gap: gap_at(fitted, target, 0.0),
+        gap: gap(places, miss, 0.0),
         gap_interval: Interval::of(&gaps, 0.95),
         detectable: DETECTABLE * spread(&gaps),
         gap_at_largest: gap_at_largest(a.runs, b.runs),
-        extrapolation: miss.map(|miss| miss.spread(farthest.0, farthest.1)),
-        crossover: Crossover {
-            flops,
-            interval: Interval::of(&crossings, 0.95),
-            share: number(crossings.len()) / number(gaps.len().max(1)),
-            then_leads,
-        },
+        extrapolation: miss.map(|miss| miss.spread(farthest.params, farthest.tokens)),
+        crossover: crossover.clone(),
         warnings,
     }
 }
@@ -304,36 +287,6 @@ pub fn gap_at_largest(a: &[Run], b: &[Run]) -> Option<f64> {
         best.map(|run| run.loss)
     };
     Some(longest(&a)? - longest(&b)?)
-}
-
-/// The budgets among which a crossing is looked for: from the smallest run to a thousand times the
-/// target or the largest run.
-fn range(a: Side<'_>, b: Side<'_>, target: Target) -> [f64; 2] {
-    let flops = || a.runs.iter().chain(b.runs).map(|run| run.flops);
-    let least = flops().fold(f64::INFINITY, f64::min);
-    let most = flops().fold(target.flops(), f64::max);
-    [least, most * 1e3]
-}
-
-/// The last budget at which the sign of `gap` changes.
-fn crossing(gap: impl Fn(f64) -> f64, [least, most]: [f64; 2]) -> Option<f64> {
-    const STEPS: u8 = 48;
-    let step = libm::log(most / least) / f64::from(STEPS);
-    let at = |index: f64| least * libm::exp(index * step);
-    let mut high = gap(most);
-    for index in (0..STEPS).rev().map(f64::from) {
-        let low = gap(at(index));
-        if low * high < 0.0 {
-            let (mut left, mut right) = (index, index + 1.0);
-            for _ in 0..30 {
-                let middle = f64::midpoint(left, right);
-                if gap(at(middle)) * high > 0.0 { right = middle } else { left = middle }
-            }
-            return Some(at(f64::midpoint(left, right)));
-        }
-        high = low;
-    }
-    None
 }
 
 /// A recipe with its loss in the plain ranking.

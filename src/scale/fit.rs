@@ -41,8 +41,30 @@ pub struct Fit {
     pub runs: usize,
     /// Mean of |predicted / measured − 1| over them.
     pub error: f64,
-    /// Whether the exponents are those of all recipes together, for lack of runs.
-    pub shared_exponents: bool,
+    /// Why the exponents are those of all recipes together; none where they are the recipe's own.
+    pub shared_exponents: Option<Shared>,
+}
+
+/// Why recipes share their exponents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shared {
+    /// A recipe has fewer than [`OWN_EXPONENTS`] configurations.
+    Few,
+    /// The law that fits this recipe best does not fall with both size and tokens.
+    Flat(String),
+}
+
+impl std::fmt::Display for Shared {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Few => out.write_str("for lack of runs"),
+            Self::Flat(recipe) => write!(
+                out,
+                "since the law that fits `{recipe}` best does not fall with both size and tokens"
+            ),
+        }
+    }
 }
 
 /// Which of the 4,500 starts to take.
@@ -115,8 +137,8 @@ pub(crate) fn enough(counts: [usize; 3]) -> bool {
     counts.iter().zip(LEAST).all(|(count, least)| *count >= least)
 }
 
-/// Fits a law to the runs of each recipe: with its own exponents, or, where a recipe has fewer than
-/// [`OWN_EXPONENTS`] configurations, with common ones.
+/// Fits a law to the runs of each recipe: with its own exponents, or with common ones where a recipe
+/// has fewer than [`OWN_EXPONENTS`] configurations or no law of its own that could be used.
 ///
 /// # Errors
 /// When a recipe has too few runs.
@@ -135,9 +157,17 @@ pub fn fit(recipes: &[(String, Vec<Run>)], starts: Starts) -> Result<Vec<Fit>, S
         if !enough(all) {
             return Err(too_few("all recipes together", all));
         }
-        return Ok(fit_shared(&drawn, starts));
+        return Ok(fit_shared(&drawn, starts, &Shared::Few));
     }
-    Ok(drawn.iter().map(|runs| fit_own(runs, starts)).collect())
+    let own: Vec<Fit> = drawn.iter().map(|runs| fit_own(runs, starts)).collect();
+    // Noise can hide one exponent of one recipe; what the others say of it is the better guess.
+    let flat = own.iter().zip(recipes).find(|(fit, _)| !fit.law.is_sound());
+    match flat {
+        Some((_, (recipe, _))) if recipes.len() > 1 => {
+            Ok(fit_shared(&drawn, starts, &Shared::Flat(recipe.clone())))
+        }
+        _ => Ok(own),
+    }
 }
 
 fn too_few(recipe: &str, counts: [usize; 3]) -> ScaleError {
@@ -198,7 +228,7 @@ fn fit_own(runs: &[Drawn<'_>], starts: Starts) -> Fit {
         agreeing,
         runs: runs.len(),
         error: error(&law, runs),
-        shared_exponents: false,
+        shared_exponents: None,
     }
 }
 
@@ -215,7 +245,7 @@ fn search(samples: &[Sample], start: [f64; 5], stop: Stop) -> ([f64; 5], f64) {
 }
 
 /// Fits with common exponents, from starts that are the same for all recipes.
-fn fit_shared(recipes: &[Vec<Drawn<'_>>], starts: Starts) -> Vec<Fit> {
+fn fit_shared(recipes: &[Vec<Drawn<'_>>], starts: Starts, why: &Shared) -> Vec<Fit> {
     let groups: Vec<Vec<Sample>> = recipes.iter().map(|runs| samples(runs)).collect();
     let pooled: Vec<Sample> = groups.iter().flatten().copied().collect();
     let starts = starts.points();
@@ -251,7 +281,7 @@ fn fit_shared(recipes: &[Vec<Drawn<'_>>], starts: Starts) -> Vec<Fit> {
                 agreeing,
                 runs: runs.len(),
                 error: error(&law, runs),
-                shared_exponents: true,
+                shared_exponents: Some(why.clone()),
             }
         })
         .collect()
@@ -278,7 +308,7 @@ pub(crate) fn refit(recipes: &[Vec<Drawn<'_>>], fits: &[Fit]) -> Vec<Law> {
     let warm = |law: Law, runs: &[Drawn<'_>], fit: &Fit| {
         with_repetition(Law { repetition: fit.law.repetition, ..law }, runs, true)
     };
-    let laws = if fits.iter().any(|fit| fit.shared_exponents) {
+    let laws = if fits.iter().any(|fit| fit.shared_exponents.is_some()) {
         let groups: Vec<Vec<Sample>> = recipes.iter().map(|runs| samples(runs)).collect();
         let mut start = vec![fits[0].law.alpha, fits[0].law.beta];
         for fit in fits {

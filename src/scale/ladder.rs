@@ -141,9 +141,9 @@ fn rung(asked: f64, ladder: &LadderConfig) -> Result<Rung, ScaleError> {
     let params = found.non_embedding();
     let batch = found.batch_tokens();
     let tokens: Vec<u64> = ladder
-        .tokens_per_param
-        .iter()
-        .map(|ratio| whole(ratio * as_f64(params)).div_ceil(batch).max(1) * batch)
+        .points(as_f64(params))
+        .into_iter()
+        .map(|tokens| whole(tokens).div_ceil(batch).max(1) * batch)
         .collect();
     let longest = tokens.last().copied();
     let settings = resolve(found.layers, found.width, found.heads, longest, ladder)?;
@@ -248,6 +248,19 @@ mod tests {
             plan.rungs.iter().map(|rung| rung.settings.batch_tokens()).collect::<Vec<u64>>()
         };
         assert!(batches(&plan).iter().chain(&batches(&usual)).all(|batch| *batch == 256));
+    }
+
+    #[test]
+    fn all_sizes_can_have_the_same_tokens() {
+        let mut scale = scale("[3e4, 6e4, 1.2e5, 2.4e5]", 1, "[1]");
+        scale.ladder.tokens = Some(vec![1e5, 2e5]);
+        let plan = plan(&scale).unwrap();
+        for rung in &plan.rungs {
+            let batch = rung.settings.batch_tokens();
+            let whole = [1e5_f64, 2e5].map(|tokens| whole(tokens).div_ceil(batch) * batch);
+            assert_eq!(rung.tokens, whole);
+            assert_eq!(rung.settings.tokens(), whole[1]);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod approach2;
 pub mod bootstrap;
 pub mod compare;
 pub mod compute;
+pub mod crossover;
 mod error;
 pub mod fit;
 mod held_out;

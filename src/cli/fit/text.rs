@@ -167,11 +167,9 @@ fn intervals(recipe: &Recipe) -> Option<Vec<Value>> {
 
 fn notes(text: &mut String, recipe: &Recipe) {
     let name = show::safe(named(recipe), 40);
-    if recipe.fit.shared_exponents {
-        let _ = writeln!(
-            text,
-            "  ! {name}: exponents are shared by all recipes, for lack of configurations"
-        );
+    if let Some(why) = &recipe.fit.shared_exponents {
+        let why = show::safe(&why.to_string(), 120);
+        let _ = writeln!(text, "  ! {name}: exponents are shared by all recipes, {why}");
     }
     if let Some(held) = &recipe.held_out {
         let _ = writeln!(

@@ -30,7 +30,7 @@ fn refused(file: &str) -> String {
 fn the_issues_file_is_read_with_its_defaults() {
     let scale = Scale::parse(Path::new("l.toml"), FILE).unwrap();
     assert_eq!(scale.recipes.len(), 2);
-    assert_eq!(scale.ladder.tokens_per_param, [5.0, 10.0, 20.0]);
+    assert_eq!(scale.ladder.points(1e4), [5e4, 1e5, 2e5]);
     assert_eq!((scale.ladder.seeds, scale.ladder.vocabulary), (3, 2_048));
     assert_eq!(scale.target.unique_tokens, UniqueTokens::Named(Pool::Pool));
     let file = FILE.replace("flops = 1e17", "flops = 1e17\nunique_tokens = 5e8");
@@ -53,6 +53,9 @@ fn mistakes_are_told_all_at_once_with_the_next_step() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    let both = "tokens = [1e5, 1.1e5]\ntokens_per_param = [20]\nlearning_rates";
+    let said = refused(&FILE.replace("learning_rates", both));
+    assert!(said.contains("are both given") && said.contains("closer than 5 to 4"), "{said}");
     let said = refused(&FILE.replace("learning_rates", "learning_rate"));
     assert!(said.contains("did you mean `learning_rates`?"), "{said}");
     let said = refused("name = \"x\"\n[lader]\n");
