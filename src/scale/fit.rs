@@ -161,13 +161,30 @@ pub fn fit(recipes: &[(String, Vec<Run>)], starts: Starts) -> Result<Vec<Fit>, S
     }
     let own: Vec<Fit> = drawn.iter().map(|runs| fit_own(runs, starts)).collect();
     // Noise can hide one exponent of one recipe; what the others say of it is the better guess.
-    let flat = own.iter().zip(recipes).find(|(fit, _)| !fit.law.is_sound());
+    let flat = own.iter().zip(recipes).find(|(fit, (_, runs))| !falls(&fit.law, runs));
     match flat {
         Some((_, (recipe, _))) if recipes.len() > 1 => {
             Ok(fit_shared(&drawn, starts, &Shared::Flat(recipe.clone())))
         }
         _ => Ok(own),
     }
+}
+
+/// Whether a law can be used, and over the sizes and token counts of its runs falls with either by
+/// more than nothing: where it does not, that exponent could be any.
+fn falls(law: &Law, runs: &[Run]) -> bool {
+    const NOTHING: f64 = 1e-4;
+    let drop = |size: f64, exponent: f64, of: fn(&Run) -> f64| {
+        let [least, most] = runs
+            .iter()
+            .map(of)
+            .fold([f64::INFINITY, 0.0], |[least, most], x| [x.min(least), x.max(most)]);
+        size * (libm::pow(least, -exponent) - libm::pow(most, -exponent))
+    };
+    let loss = runs.iter().map(|run| run.loss).fold(f64::INFINITY, f64::min);
+    law.is_sound()
+        && drop(law.a, law.alpha, |run| run.params) > NOTHING * loss
+        && drop(law.b, law.beta, |run| run.tokens) > NOTHING * loss
 }
 
 fn too_few(recipe: &str, counts: [usize; 3]) -> ScaleError {

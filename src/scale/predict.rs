@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::ScaleError;
 use super::analysis::Analysis;
-use super::compare::{Decision, Verdict, gap_at_largest};
+use super::compare::{Decision, Target, Verdict, gap_at_largest};
 use super::runs::{Run, Runs};
 use super::statistics::Interval;
 
@@ -85,8 +85,8 @@ pub struct Outcome {
 pub struct Settled {
     /// What was said.
     pub claimed: Claimed,
-    /// Measured gap at the largest size that both recipes now have; none where nothing larger than
-    /// the runs of the prediction was trained.
+    /// Measured gap at the verdict's size and tokens; for a budget, at the largest size that both
+    /// recipes now have. None where nothing larger than the runs of the prediction was trained there.
     pub gap: Option<f64>,
     /// Whether the verdict has it right; none for *undecided*.
     pub right: Option<bool>,
@@ -204,6 +204,10 @@ pub fn read(text: &str) -> Result<Predictions, ScaleError> {
     Ok(file)
 }
 
+fn mean(losses: &[f64]) -> Option<f64> {
+    (!losses.is_empty()).then(|| losses.iter().sum::<f64>() / super::number(losses.len()))
+}
+
 /// Puts predictions beside what the runs of a later table came to.
 #[must_use]
 pub fn settle(file: &Predictions, runs: &Runs) -> Comparison {
@@ -215,9 +219,7 @@ pub fn settle(file: &Predictions, runs: &Runs) -> Comparison {
                 && near(run.params, expected.params)
                 && near(run.tokens, expected.tokens)
         });
-        let losses: Vec<f64> = of.map(|run| run.loss).collect();
-        let mean = losses.iter().sum::<f64>() / super::number(losses.len().max(1));
-        let measured = (!losses.is_empty()).then_some(mean);
+        let measured = mean(&of.map(|run| run.loss).collect::<Vec<f64>>());
         Outcome {
             expected: expected.clone(),
             measured,
@@ -236,7 +238,19 @@ pub fn settle(file: &Predictions, runs: &Runs) -> Comparison {
             });
             of.cloned().collect()
         };
-        let gap = gap_at_largest(&larger(&claimed.verdict.a), &larger(&claimed.verdict.b));
+        let (a, b) = (larger(&claimed.verdict.a), larger(&claimed.verdict.b));
+        let gap = match claimed.verdict.target {
+            Target::At { params, tokens } => {
+                let there = |runs: &[Run]| {
+                    let of = runs
+                        .iter()
+                        .filter(|run| near(run.params, params) && near(run.tokens, tokens));
+                    mean(&of.map(|run| run.loss).collect::<Vec<f64>>())
+                };
+                there(&a).zip(there(&b)).map(|(a, b)| a - b)
+            }
+            Target::Flops(_) => gap_at_largest(&a, &b),
+        };
         let right = gap.and_then(|gap| match claimed.verdict.decision {
             Decision::Win => Some(gap < 0.0),
             Decision::Lose => Some(gap > 0.0),
