@@ -1,9 +1,11 @@
 //! Links a build with the feature `train` so that it finds libtorch where it was built against, and
-//! compiles `train/parallel/gloo.cpp`.
+//! compiles what calls the parts of it that `tch` does not bind: `train/fused.cpp` and
+//! `train/parallel/gloo.cpp`.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(gloo)");
+    println!("cargo::rustc-check-cfg=cfg(fused)");
     #[cfg(feature = "train")]
     train::link();
 }
@@ -35,6 +37,10 @@ mod train {
             );
             return;
         };
+        println!("cargo::rerun-if-changed=src/train/caught.hpp");
+        if let Err(why) = compile_fused(&folder) {
+            println!("cargo::warning=training will do without libtorch's fused AdamW: {why}");
+        }
         if let Err(why) = compile_gloo(&folder) {
             println!("cargo::warning=several processes will sum without Gloo: {why}");
         }
@@ -50,14 +56,50 @@ mod train {
         }
     }
 
-    /// Compiles the shim and says so by `cfg(gloo)`.
+    /// Compiles `fused.cpp` and says so by `cfg(fused)`.
+    fn compile_fused(folder: &Path) -> Result<(), String> {
+        println!("cargo::rerun-if-changed=src/train/fused.cpp");
+        shim(&include(folder)?)
+            .file("src/train/fused.cpp")
+            .try_compile("tamis_fused")
+            .map_err(|error| error.to_string())?;
+        link_to(folder);
+        println!("cargo::rustc-cfg=fused");
+        Ok(())
+    }
+
+    fn include(folder: &Path) -> Result<PathBuf, String> {
+        Ok(folder.parent().ok_or("there is nothing above its libraries")?.join("include"))
+    }
+
+    /// A compiler that finds the headers of libtorch.
+    fn shim(include: &Path) -> cc::Build {
+        let mut build = cc::Build::new();
+        build
+            .cpp(true)
+            .std("c++20")
+            .warnings(false)
+            .opt_level(1)
+            .debug(false)
+            .include(include)
+            .include(include.join("torch/csrc/api/include"))
+            .include("src/train");
+        build
+    }
+
+    fn link_to(folder: &Path) {
+        println!("cargo::rustc-link-search=native={}", folder.display());
+        println!("cargo::rustc-link-lib=dylib=torch_cpu");
+        println!("cargo::rustc-link-lib=dylib=c10");
+    }
+
+    /// Compiles `gloo.cpp` and says so by `cfg(gloo)`.
     #[expect(clippy::disallowed_methods, reason = "a build has no store")]
     fn compile_gloo(folder: &Path) -> Result<(), String> {
         for file in ["gloo.cpp", "gloo.hpp"] {
             println!("cargo::rerun-if-changed=src/train/parallel/{file}");
         }
-        let root = folder.parent().ok_or("there is nothing above its libraries")?;
-        let include = root.join("include");
+        let include = include(folder)?;
         let version = include.join("torch/headeronly/version.h");
         let text = std::fs::read_to_string(&version)
             .map_err(|error| format!("{}: {error}", version.display()))?;
@@ -76,22 +118,13 @@ mod train {
                 .and_then(|()| std::fs::write(&path, text));
             written.map_err(|error| format!("{}: {error}", path.display()))?;
         }
-        cc::Build::new()
-            .cpp(true)
-            .std("c++20")
+        shim(&include)
             .define("USE_C10D_GLOO", None)
-            .warnings(false)
-            .opt_level(1)
-            .debug(false)
             .include(&out)
-            .include(&include)
-            .include(include.join("torch/csrc/api/include"))
             .file("src/train/parallel/gloo.cpp")
             .try_compile("tamis_gloo")
             .map_err(|error| error.to_string())?;
-        println!("cargo::rustc-link-search=native={}", folder.display());
-        println!("cargo::rustc-link-lib=dylib=torch_cpu");
-        println!("cargo::rustc-link-lib=dylib=c10");
+        link_to(folder);
         println!("cargo::rustc-cfg=gloo");
         Ok(())
     }

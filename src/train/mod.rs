@@ -76,6 +76,8 @@ mod error;
 pub mod evaluation;
 mod explain;
 mod fingerprint;
+#[cfg(fused)]
+mod fused;
 pub mod generate;
 mod interventions;
 mod load;

@@ -10,6 +10,8 @@ use tch::{Kind, Tensor};
 use crate::config::train::{OptimizerChoice, TrainSettings};
 
 use super::TrainError;
+#[cfg(fused)]
+use super::fused::Group;
 use super::model::{Parameter, Role, compute_kind};
 use super::muon;
 
@@ -47,6 +49,18 @@ impl Moments {
         };
         std::iter::once(one).chain(other)
     }
+}
+
+/// What a step of AdamW multiplies by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Factors {
+    /// Number of the step, from 1.
+    pub(super) step: f64,
+    pub(super) learning_rate: f64,
+    pub(super) beta1: f64,
+    pub(super) beta2: f64,
+    pub(super) weight_decay: f64,
+    pub(super) epsilon: f64,
 }
 
 /// The moments of every parameter, and how they become updates.
@@ -102,37 +116,68 @@ impl Optimizer {
         let _guard = tch::no_grad_guard();
         #[expect(clippy::cast_precision_loss, reason = "steps below 2^53 are exact")]
         let step = step as f64;
-        let first_bias = 1.0 - libm::pow(self.beta1, step);
-        let second_bias = libm::sqrt(1.0 - libm::pow(self.beta2, step));
-        for ((parameter, gradient), moments) in
-            parameters.iter_mut().zip(gradients).zip(&mut self.moments)
-        {
+        let all = parameters.iter_mut().zip(gradients).zip(&mut self.moments);
+        #[cfg(fused)]
+        let (mut decayed, mut others) = (Group::default(), Group::default());
+        let factors = Factors {
+            step,
+            learning_rate,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            weight_decay: 0.0,
+            epsilon: self.epsilon,
+        };
+        for ((parameter, gradient), moments) in all {
+            let decay = if parameter.role.decays() { self.weight_decay } else { 0.0 };
             let value = &mut parameter.tensor;
-            if parameter.role.decays() && self.weight_decay > 0.0 {
-                let _ = value.f_mul_scalar_(1.0 - learning_rate * self.weight_decay)?;
-            }
-            let change = match moments {
+            match moments {
+                #[cfg(fused)]
                 Moments::AdamW { first, second } => {
-                    let _ = first.f_lerp_(gradient, 1.0 - self.beta1)?;
-                    let _ = second.f_lerp_(&gradient.f_square()?, 1.0 - self.beta2)?;
-                    let mut divisor = second.f_sqrt()?;
-                    let _ = divisor.f_div_scalar_(second_bias)?;
-                    let _ = divisor.f_add_scalar_(self.epsilon)?;
-                    let mut change = first.f_div(&divisor)?;
-                    let _ = change.f_mul_scalar_(-learning_rate / first_bias)?;
-                    change
+                    let group = if decay > 0.0 { &mut decayed } else { &mut others };
+                    group.push(value, gradient, [first, second]);
+                }
+                #[cfg(not(fused))]
+                Moments::AdamW { first, second } => {
+                    let factors = Factors { weight_decay: decay, ..factors };
+                    adamw(value, gradient, [first, second], factors)?;
                 }
                 Moments::Muon { momentum } => {
+                    let _ = value.f_mul_scalar_(1.0 - learning_rate * decay)?;
                     let mut change = muon::direction(momentum, gradient, self.kind)?;
                     let rate = learning_rate * muon::scale(&parameter.shape);
                     let _ = change.f_mul_scalar_(-rate)?;
-                    change
+                    let _ = value.f_add_(&change)?;
                 }
-            };
-            let _ = value.f_add_(&change)?;
+            }
+        }
+        #[cfg(fused)]
+        {
+            decayed.step(Factors { weight_decay: self.weight_decay, ..factors })?;
+            others.step(factors)?;
         }
         Ok(())
     }
+}
+
+/// A step of AdamW in single operations, for builds without the fused one.
+#[cfg(any(test, not(fused)))]
+pub(super) fn adamw(
+    value: &mut Tensor,
+    gradient: &Tensor,
+    [first, second]: [&mut Tensor; 2],
+    factors: Factors,
+) -> Result<(), TrainError> {
+    let Factors { step, learning_rate, beta1, beta2, weight_decay, epsilon } = factors;
+    let _ = value.f_mul_scalar_(1.0 - learning_rate * weight_decay)?;
+    let _ = first.f_lerp_(gradient, 1.0 - beta1)?;
+    let _ = second.f_lerp_(&gradient.f_square()?, 1.0 - beta2)?;
+    let mut divisor = second.f_sqrt()?;
+    let _ = divisor.f_div_scalar_(libm::sqrt(1.0 - libm::pow(beta2, step)))?;
+    let _ = divisor.f_add_scalar_(epsilon)?;
+    let mut change = first.f_div(&divisor)?;
+    let _ = change.f_mul_scalar_(-learning_rate / (1.0 - libm::pow(beta1, step)))?;
+    let _ = value.f_add_(&change)?;
+    Ok(())
 }
 
 /// A zero for each parameter, of its shape.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{INITIAL_DEVIATION, gpt2, llama, rotary};
+use super::{gpt2, llama, rotary};
 use crate::config::train::{Architecture, TrainSettings};
 
 /// `config.json` as `transformers` writes it for the class that the weights' names are of.
@@ -32,7 +32,7 @@ fn llama_config(settings: &TrainSettings) -> Value {
         "head_dim": settings.width / settings.heads,
         "hidden_act": "silu",
         "max_position_embeddings": settings.sequence_length,
-        "initializer_range": INITIAL_DEVIATION,
+        "initializer_range": settings.initializer_range,
         "rms_norm_eps": llama::NORM_EPSILON,
         "rope_theta": rotary::THETA,
         "rope_scaling": null,
@@ -59,7 +59,7 @@ fn gpt2_config(settings: &TrainSettings) -> Value {
         "n_head": settings.heads,
         "n_positions": settings.sequence_length,
         "activation_function": "gelu_new",
-        "initializer_range": INITIAL_DEVIATION,
+        "initializer_range": settings.initializer_range,
         "layer_norm_epsilon": gpt2::NORM_EPSILON,
         "attn_pdrop": 0.0,
         "embd_pdrop": 0.0,

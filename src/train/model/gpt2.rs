@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::super::TrainError;
 use super::cached::Past;
-use super::{Attention, Draft, INITIAL_DEVIATION, Parameter, Rows};
+use super::{Attention, Draft, Parameter, Rows};
 use crate::config::train::TrainSettings;
 
 /// Added to the variance in LayerNorm (`layer_norm_epsilon`).
@@ -27,10 +27,11 @@ pub(super) fn drafts(settings: &TrainSettings) -> Vec<Draft> {
         [settings.width, settings.ffn_width, settings.vocab_size, settings.sequence_length]
             .map(i64::from);
     // As OpenAI's: the more is added to the stream, the less each time.
-    let added = INITIAL_DEVIATION / libm::sqrt(2.0 * f64::from(settings.layers));
+    let deviation = settings.initializer_range;
+    let added = deviation / libm::sqrt(2.0 * f64::from(settings.layers));
     let mut drafts = vec![
-        Draft::embedding("transformer.wte.weight", [vocab, width]),
-        Draft::embedding("transformer.wpe.weight", [length, width]),
+        Draft::embedding("transformer.wte.weight", [vocab, width], deviation),
+        Draft::embedding("transformer.wpe.weight", [length, width], deviation),
     ];
     let norm = |part: &str| {
         with_bias(Draft::vector(format!("transformer.{part}.weight"), width, 1.0), width)
@@ -42,10 +43,10 @@ pub(super) fn drafts(settings: &TrainSettings) -> Vec<Draft> {
             with_bias(Draft::matrix(name, shape, deviation), shape[1])
         };
         drafts.extend(norm("ln_1"));
-        drafts.extend(matrix("attn.c_attn", [width, 3 * width], INITIAL_DEVIATION));
+        drafts.extend(matrix("attn.c_attn", [width, 3 * width], deviation));
         drafts.extend(matrix("attn.c_proj", [width, width], added));
         drafts.extend(norm("ln_2"));
-        drafts.extend(matrix("mlp.c_fc", [width, ffn], INITIAL_DEVIATION));
+        drafts.extend(matrix("mlp.c_fc", [width, ffn], deviation));
         drafts.extend(matrix("mlp.c_proj", [ffn, width], added));
     }
     drafts.extend(norm("ln_f"));

@@ -13,7 +13,7 @@ use tch::{Device, Tensor};
 use super::super::TrainError;
 use super::cached::Past;
 use super::rotary::Rotary;
-use super::{Attention, Draft, INITIAL_DEVIATION, Parameter, Rows};
+use super::{Attention, Draft, Parameter, Rows};
 use crate::config::train::TrainSettings;
 
 /// Added to the mean square in RMSNorm (`rms_norm_eps`).
@@ -26,10 +26,11 @@ pub(super) fn drafts(settings: &TrainSettings) -> Vec<Draft> {
         [settings.width, settings.ffn_width, settings.vocab_size].map(i64::from);
     let heads = Attention::new(settings);
     let kv_width = heads.size() * heads.kv_heads;
-    let mut drafts = vec![Draft::embedding("model.embed_tokens.weight", [vocab, width])];
+    let deviation = settings.initializer_range;
+    let mut drafts = vec![Draft::embedding("model.embed_tokens.weight", [vocab, width], deviation)];
     for layer in 0..settings.layers {
         let name = |part: &str| format!("model.layers.{layer}.{part}.weight");
-        let matrix = |part, shape| Draft::matrix(name(part), shape, INITIAL_DEVIATION);
+        let matrix = |part, shape| Draft::matrix(name(part), shape, deviation);
         let norm = |part, size| Draft::vector(name(part), size, 1.0);
         drafts.extend([
             norm("input_layernorm", width),
@@ -53,7 +54,7 @@ pub(super) fn drafts(settings: &TrainSettings) -> Vec<Draft> {
     }
     drafts.push(Draft::vector("model.norm.weight".to_owned(), width, 1.0));
     if !settings.tie_embeddings {
-        drafts.push(Draft::output("lm_head.weight", [vocab, width]));
+        drafts.push(Draft::output("lm_head.weight", [vocab, width], deviation));
     }
     drafts
 }

@@ -31,10 +31,6 @@ mod gpt2;
 mod llama;
 mod rotary;
 
-/// Standard deviation of the initial weights (`initializer_range`), as `OLMo` 2 has it
-/// (<https://arxiv.org/abs/2501.00656>), and GPT-2.
-const INITIAL_DEVIATION: f64 = 0.02;
-
 /// The number format of weights.
 pub(crate) const WEIGHTS: Kind = Kind::Float;
 
@@ -88,12 +84,12 @@ impl Draft {
         Self { name, shape: shape.to_vec(), start: Start::Normal(deviation), role: Role::Matrix }
     }
 
-    fn embedding(name: &str, shape: [i64; 2]) -> Self {
-        Self { role: Role::Embedding, ..Self::matrix(name.to_owned(), shape, INITIAL_DEVIATION) }
+    fn embedding(name: &str, shape: [i64; 2], deviation: f64) -> Self {
+        Self { role: Role::Embedding, ..Self::matrix(name.to_owned(), shape, deviation) }
     }
 
-    fn output(name: &str, shape: [i64; 2]) -> Self {
-        Self { role: Role::Output, ..Self::matrix(name.to_owned(), shape, INITIAL_DEVIATION) }
+    fn output(name: &str, shape: [i64; 2], deviation: f64) -> Self {
+        Self { role: Role::Output, ..Self::matrix(name.to_owned(), shape, deviation) }
     }
 
     fn vector(name: String, size: i64, value: f32) -> Self {

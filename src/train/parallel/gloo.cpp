@@ -1,12 +1,11 @@
 // libtorch's Gloo for `gloo.rs`: sums over processes on CPUs. Written for the headers of PyTorch 2.13.
 #include <cstdlib>
-#include <cstring>
-#include <exception>
-#include <string>
 
 #include <ATen/ops/from_blob.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "caught.hpp"
 
 namespace {
 
@@ -20,23 +19,6 @@ struct Group {
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
 };
-
-// Runs `body`; gives a copy of the first line of what it throws, null where it throws nothing.
-template <typename Body>
-char* caught(Body body) {
-  std::string text;
-  try {
-    body();
-    return nullptr;
-  } catch (const c10::Error& error) {
-    text = error.what_without_backtrace();
-  } catch (const std::exception& error) {
-    text = error.what();
-  } catch (...) {
-    text = "an exception of unknown type";
-  }
-  return strdup(text.substr(0, text.find('\n')).c_str());
-}
 
 }  // namespace
 

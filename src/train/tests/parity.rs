@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::super::data::Batch;
 use super::super::model::{Parameter, Role, Rows, document_mask};
-use super::super::optimizer::{Optimizer, clip};
+use super::super::optimizer::{Factors, Optimizer, adamw, clip};
 use super::super::order::Piece;
 use super::super::parallel::Group;
 use super::super::schedule;
@@ -177,6 +177,12 @@ fn adamw_is_pytorchs() {
         }
     });
     let mut optimizer = Optimizer::new(&settings, &parameters).unwrap();
+    // What builds without libtorch's fused kernel do.
+    let mut single = parameters.each_ref().map(|it| {
+        let zeros = || it.tensor.f_zeros_like().unwrap();
+        let _guard = tch::no_grad_guard();
+        [it.tensor.copy(), zeros(), zeros()]
+    });
     for step in 1..=10_u32 {
         let of_step = |label: &str, name: &str| &golden.tensors[&format!("{label}.{step}.{name}")];
         let gradients = parameters.each_ref().map(|it| of_step("gradients", &it.name).copy());
@@ -185,6 +191,23 @@ fn adamw_is_pytorchs() {
         for it in &parameters {
             let what = format!("step {step}: {}", it.name);
             assert_close(&it.tensor, of_step("weights", &it.name), 1e-6, &what);
+        }
+        for ((it, gradient), [value, first, second]) in
+            parameters.iter().zip(&gradients).zip(&mut single)
+        {
+            let decay = if it.role.decays() { settings.weight_decay } else { 0.0 };
+            let factors = Factors {
+                step: step.into(),
+                learning_rate: rate,
+                beta1: settings.beta1,
+                beta2: settings.beta2,
+                weight_decay: decay,
+                epsilon: settings.epsilon,
+            };
+            let _guard = tch::no_grad_guard();
+            adamw(value, gradient, [first, second], factors).unwrap();
+            let what = format!("step {step}, single operations: {}", it.name);
+            assert_close(value, of_step("weights", &it.name), 1e-6, &what);
         }
     }
 }
