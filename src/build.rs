@@ -1,5 +1,5 @@
 //! Links a build with the feature `train` so that it finds libtorch where it was built against, and
-//! compiles what calls the parts of it that `tch` does not bind: `train/fused.cpp` and
+//! compiles what calls the parts of it that `tch` does not bind: `train/adamw/fused.cpp` and
 //! `train/parallel/gloo.cpp`.
 
 fn main() {
@@ -58,9 +58,9 @@ mod train {
 
     /// Compiles `fused.cpp` and says so by `cfg(fused)`.
     fn compile_fused(folder: &Path) -> Result<(), String> {
-        println!("cargo::rerun-if-changed=src/train/fused.cpp");
+        println!("cargo::rerun-if-changed=src/train/adamw/fused.cpp");
         shim(&include(folder)?)
-            .file("src/train/fused.cpp")
+            .file("src/train/adamw/fused.cpp")
             .try_compile("tamis_fused")
             .map_err(|error| error.to_string())?;
         link_to(folder);

@@ -279,6 +279,16 @@ fn conversations_are_learnt_where_the_assistant_speaks_from_the_weights_of_anoth
     assert_eq!(report("base")["parameters"], report("tuned")["parameters"]);
     assert!(loss("base") < f64::ln(4095.0) - 0.5, "{}", report("base"));
     assert!((loss("tuned") - loss("base")).abs() < 0.01, "{}", report("tuned"));
+    let plan = succeed(&["train", &tune, "--out", &tuned, "--dry-run"]).replace(',', "");
+    assert!(
+        plan.contains(&format!("model     {} parameters", report("base")["parameters"])),
+        "{plan}"
+    );
+    let part = text("from = \"base\"\nlayers = 2\nsteps = 1");
+    succeed(&["check", &lab.write("part.toml", part)]);
+    // Its copy of the pipeline file cannot tell where `base` is.
+    let said = fail(2, &["train", &tuned]);
+    assert!(said.contains("relative to the pipeline file") && said.contains("--out"), "{said}");
     // Only what the assistant says is scored: fewer tokens than there are.
     let scored = report("tuned")["validation"][0]["tokens"].as_u64().unwrap();
     let text = std::fs::read_to_string(lab.path("tuned").join("tokens/dataset.json")).unwrap();

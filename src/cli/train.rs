@@ -90,6 +90,9 @@ impl Train {
         if self.dry_run {
             let mut config = config;
             config.seed.get_or_insert(plan.seed);
+            if let Some(from) = config.from.clone() {
+                take_shape(&mut config, &from)?;
+            }
             let layout = &tokens.layout;
             let settings = config.resolve(layout.sequence_length as usize, layout.vocab_size)?;
             return print(&dry_run(&settings, self.threads(self.nproc.unwrap_or(1))));
@@ -158,8 +161,34 @@ impl Train {
         let tables: Tables = toml::from_slice(&text).with_context(|| {
             format!("{target}/pipeline.toml cannot be read alone; give the pipeline file and --out")
         })?;
-        Ok((tables.train.ok_or_else(missing)?, store))
+        let config = tables.train.ok_or_else(missing)?;
+        let mut elsewhere = config.clone();
+        elsewhere.resolve_paths(Path::new("elsewhere"));
+        if config != elsewhere {
+            let message = format!(
+                "paths in [train] are relative to the pipeline file, of which {target}/pipeline.toml is \
+                 a copy; give the pipeline file and `--out {target}`"
+            );
+            return Err(Usage(message).into());
+        }
+        Ok((config, store))
     }
+}
+
+/// Gives `config` the shape of the model in `from` that it begins with.
+#[cfg(feature = "train")]
+fn take_shape(config: &mut TrainConfig, from: &Path) -> anyhow::Result<()> {
+    crate::train::Initial::open(from)?.give_shape(config);
+    Ok(())
+}
+
+#[cfg(not(feature = "train"))]
+fn take_shape(_: &mut TrainConfig, from: &Path) -> anyhow::Result<()> {
+    let message = format!(
+        "the shape of the model in {} can only be read by a build with `--features train`",
+        from.display()
+    );
+    Err(Usage(message).into())
 }
 
 /// Arguments without `--nproc` and its value.

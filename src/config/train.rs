@@ -415,7 +415,8 @@ impl TrainConfig {
     fn shape(&self, architecture: Architecture) -> Result<[u32; 5], TrainConfigError> {
         let by_hand = self.layers.is_some() || self.width.is_some() || self.heads.is_some();
         let preset = match self.preset {
-            None if by_hand => None,
+            // What `from` begins with has a shape, which is known where its file is read.
+            None if by_hand && self.from.is_none() => None,
             preset => Some(preset.unwrap_or(Preset::M1).shape()),
         };
         let pick = |key, given: Option<u32>, of_preset: Option<u32>| match given.or(of_preset) {

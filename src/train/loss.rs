@@ -99,8 +99,8 @@ impl OutputLayer {
         Ok(total.f_double_value(&[0])?)
     }
 
-    /// As [`OutputLayer::nats`], and the gradients of `scale` × that sum: the gradient of `hidden`
-    /// is returned, that of `head` added to `head_gradient`.
+    /// As [`OutputLayer::nats`], in a tensor on the device, and the gradients of `scale` × that sum: the
+    /// gradient of `hidden` is returned, that of `head` added to `head_gradient`.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -112,9 +112,9 @@ impl OutputLayer {
         positions: i64,
         scale: f64,
         head_gradient: &mut Tensor,
-    ) -> Result<(f64, Tensor), TrainError> {
+    ) -> Result<(Tensor, Tensor), TrainError> {
         let _guard = tch::no_grad_guard();
-        let mut total = Tensor::f_zeros([1], (Kind::Double, self.device))?;
+        let mut total = Tensor::f_zeros([], (Kind::Double, self.device))?;
         let mut gradients = Vec::new();
         let (head, hidden) = (self.round(head)?, self.round(hidden)?);
         for (start, rows) in chunks(positions, self.chunk) {
@@ -145,7 +145,7 @@ impl OutputLayer {
                 let _ = head_gradient.f_addmm_(&change.f_tr()?, &scaled)?;
             }
         }
-        Ok((total.f_double_value(&[0])?, Tensor::f_cat(&gradients, 0)?))
+        Ok((total, Tensor::f_cat(&gradients, 0)?))
     }
 
     /// `matrix` in the format that matrices are multiplied in.
@@ -220,6 +220,7 @@ mod tests {
         let (nats, gradient) = layer
             .nats_and_gradients(&head, &detached, &targets, 7, 1.0 / 7.0, &mut head_gradient)
             .unwrap();
+        let nats = nats.double_value(&[]);
         assert!((nats / 7.0 - loss.double_value(&[])).abs() < 1e-6);
         assert_eq!(layer.nats(&head, &detached, &targets, 7).unwrap(), nats);
         let distance = |left: &Tensor, right: &Tensor| (left - right).abs().max().double_value(&[]);
@@ -249,6 +250,7 @@ mod tests {
         let (nats, gradient) = layer
             .nats_and_gradients(&head, &hidden.detach(), &targets, 7, 1.0 / 7.0, &mut head_gradient)
             .unwrap();
+        let nats = nats.double_value(&[]);
         assert!((nats / 7.0 - entropy.double_value(&[])).abs() < 1e-6, "only the cross-entropy");
         let distance = |left: &Tensor, right: &Tensor| (left - right).abs().max().double_value(&[]);
         assert!(distance(&gradient, &hidden.grad()) < 1e-5);
@@ -265,6 +267,7 @@ mod tests {
         let mut gradient = Tensor::zeros([2, 1], (Kind::Float, device));
         let (nats, _) =
             layer.nats_and_gradients(&head, &hidden, &targets, 1, 1.0, &mut gradient).unwrap();
+        let nats = nats.double_value(&[]);
         assert!((nats - 200.0).abs() < 1e-9, "{nats}");
         assert_eq!(gradient.double_value(&[0, 0]), -1.0);
     }

@@ -34,6 +34,9 @@ pub(crate) struct Line {
     pub(crate) gradient_norm: Option<f64>,
     /// Its tokens by wall-clock seconds.
     pub(crate) tokens_per_second: f64,
+    /// Seconds of it in which the batch was read.
+    #[serde(default)]
+    pub(crate) loading_seconds: f64,
     /// Whether its update was left out as a spike.
     pub(crate) skipped: bool,
     /// Mean cross-entropy of the validation tokens behind it, where they were scored.

@@ -66,8 +66,11 @@ pub use self::tokenizer::CheckpointTokenizer;
 use crate::config::train::{DeviceChoice, TrainSettings};
 use crate::store::Store;
 
+mod adamw;
 mod baseline;
 mod blend;
+#[cfg(any(fused, gloo))]
+mod caught;
 mod chain;
 mod checkpoint;
 mod data;
@@ -76,14 +79,13 @@ mod error;
 pub mod evaluation;
 mod explain;
 mod fingerprint;
-#[cfg(fused)]
-mod fused;
 pub mod generate;
 mod interventions;
 mod load;
 mod loss;
 mod memory;
 mod metrics;
+mod micro_batch;
 mod model;
 mod muon;
 mod optimizer;

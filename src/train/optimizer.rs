@@ -10,8 +10,7 @@ use tch::{Kind, Tensor};
 use crate::config::train::{OptimizerChoice, TrainSettings};
 
 use super::TrainError;
-#[cfg(fused)]
-use super::fused::Group;
+use super::adamw::{Factors, Group};
 use super::model::{Parameter, Role, compute_kind};
 use super::muon;
 
@@ -49,18 +48,6 @@ impl Moments {
         };
         std::iter::once(one).chain(other)
     }
-}
-
-/// What a step of AdamW multiplies by.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Factors {
-    /// Number of the step, from 1.
-    pub(super) step: f64,
-    pub(super) learning_rate: f64,
-    pub(super) beta1: f64,
-    pub(super) beta2: f64,
-    pub(super) weight_decay: f64,
-    pub(super) epsilon: f64,
 }
 
 /// The moments of every parameter, and how they become updates.
@@ -117,7 +104,6 @@ impl Optimizer {
         #[expect(clippy::cast_precision_loss, reason = "steps below 2^53 are exact")]
         let step = step as f64;
         let all = parameters.iter_mut().zip(gradients).zip(&mut self.moments);
-        #[cfg(fused)]
         let (mut decayed, mut others) = (Group::default(), Group::default());
         let factors = Factors {
             step,
@@ -131,15 +117,9 @@ impl Optimizer {
             let decay = if parameter.role.decays() { self.weight_decay } else { 0.0 };
             let value = &mut parameter.tensor;
             match moments {
-                #[cfg(fused)]
                 Moments::AdamW { first, second } => {
                     let group = if decay > 0.0 { &mut decayed } else { &mut others };
                     group.push(value, gradient, [first, second]);
-                }
-                #[cfg(not(fused))]
-                Moments::AdamW { first, second } => {
-                    let factors = Factors { weight_decay: decay, ..factors };
-                    adamw(value, gradient, [first, second], factors)?;
                 }
                 Moments::Muon { momentum } => {
                     let _ = value.f_mul_scalar_(1.0 - learning_rate * decay)?;
@@ -150,34 +130,9 @@ impl Optimizer {
                 }
             }
         }
-        #[cfg(fused)]
-        {
-            decayed.step(Factors { weight_decay: self.weight_decay, ..factors })?;
-            others.step(factors)?;
-        }
-        Ok(())
+        decayed.step(Factors { weight_decay: self.weight_decay, ..factors })?;
+        others.step(factors)
     }
-}
-
-/// A step of AdamW in single operations, for builds without the fused one.
-#[cfg(any(test, not(fused)))]
-pub(super) fn adamw(
-    value: &mut Tensor,
-    gradient: &Tensor,
-    [first, second]: [&mut Tensor; 2],
-    factors: Factors,
-) -> Result<(), TrainError> {
-    let Factors { step, learning_rate, beta1, beta2, weight_decay, epsilon } = factors;
-    let _ = value.f_mul_scalar_(1.0 - learning_rate * weight_decay)?;
-    let _ = first.f_lerp_(gradient, 1.0 - beta1)?;
-    let _ = second.f_lerp_(&gradient.f_square()?, 1.0 - beta2)?;
-    let mut divisor = second.f_sqrt()?;
-    let _ = divisor.f_div_scalar_(libm::sqrt(1.0 - libm::pow(beta2, step)))?;
-    let _ = divisor.f_add_scalar_(epsilon)?;
-    let mut change = first.f_div(&divisor)?;
-    let _ = change.f_mul_scalar_(-learning_rate / (1.0 - libm::pow(beta1, step)))?;
-    let _ = value.f_add_(&change)?;
-    Ok(())
 }
 
 /// A zero for each parameter, of its shape.
@@ -191,19 +146,21 @@ pub(crate) fn zeros_like(parameters: &[Parameter]) -> Result<Vec<Tensor>, TrainE
 }
 
 /// Scales `gradients` down to the global L2 norm `limit` where they exceed it (0: never); returns
-/// the norm before that. As `torch.nn.utils.clip_grad_norm_`.
+/// the norm before that, in double precision and on the device: nothing waits for it here. As
+/// `torch.nn.utils.clip_grad_norm_`.
 ///
 /// # Errors
 /// When libtorch fails.
-pub(crate) fn clip(gradients: &mut [Tensor], limit: f64) -> Result<f64, TrainError> {
+pub(crate) fn clip(gradients: &mut [Tensor], limit: f64) -> Result<Tensor, TrainError> {
     let _guard = tch::no_grad_guard();
     let norms = gradients.iter().map(Tensor::f_norm);
     let norms: Vec<Tensor> = norms.collect::<Result<_, _>>()?;
-    let norm = Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[])?;
-    let factor = limit / (norm + 1e-6);
-    if limit > 0.0 && factor < 1.0 {
+    let norm = Tensor::f_stack(&norms, 0)?.f_norm()?.f_to_kind(Kind::Double)?;
+    if limit > 0.0 {
+        let factor = norm.f_full_like(limit)?.f_div(&norm.f_add_scalar(1e-6)?)?;
+        let factor = factor.f_clamp_max(1.0)?.f_to_kind(Kind::Float)?;
         for gradient in gradients {
-            let _ = gradient.f_mul_scalar_(factor)?;
+            let _ = gradient.f_mul_(&factor)?;
         }
     }
     Ok(norm)

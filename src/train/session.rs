@@ -129,6 +129,7 @@ impl Session<'_> {
         let step = self.progress.step + 1;
         let samples = self.samples(step);
         let batch = self.loader.batch(samples.iter().copied())?;
+        let loading_seconds = begun.elapsed().as_secs_f64();
         let stage = samples.first().map_or(0, |&sample| self.loader.stage(sample));
         let horizon = schedule::horizons_passed(self.settings, step);
         self.progress.detector.enter(stage * (self.settings.horizons.len() + 1) + horizon);
@@ -176,6 +177,7 @@ impl Session<'_> {
             learning_rate: rate,
             gradient_norm: finite(result.gradient_norm),
             tokens_per_second,
+            loading_seconds,
             skipped,
             validation_loss,
             validation_bits_per_byte: bits,

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::config::train::TrainSettings;
 
 use super::data::{self, Batch};
 use super::load::Initial;
 use super::loss::OutputLayer;
-use super::model::{Model, Rows, compute_kind, document_mask};
+use super::micro_batch::{MicroBatch, Targets};
+use super::model::{Model, Rows, compute_kind};
 use super::optimizer::{Optimizer, clip, zeros_like};
 use super::parallel::{Group, Kept};
 use super::validation::{Validation, Windows};
@@ -95,20 +96,26 @@ impl<'a> Trainer<'a> {
         let split = group.split(batch.pieces.len());
         // Of the whole batch, whichever part of it this process computes.
         self.scale = mean(batch.learnt());
-        let mut nats = vec![0.0; split.parts];
+        let mut sums = Vec::new();
         let mut kept = Kept::default();
         if split.mine().is_empty() {
             self.forget_gradients()?;
         }
         for part in split.mine() {
             self.forget_gradients()?;
-            nats[part] = self.samples(batch, split.samples(part))?;
+            sums.push(self.samples(batch, split.samples(part))?);
             group.keep(&self.gradients, &mut kept)?;
         }
-        group.sum(&split, &mut nats, &mut self.gradients, &kept)?;
+        group.sum(&split, &mut self.gradients, &kept)?;
+        sums.push(clip(&mut self.gradients, self.settings.clip)?);
+        // Only here the host waits for the device.
+        let mut numbers: Vec<f64> = Tensor::f_stack(&sums, 0)?.try_into()?;
+        let gradient_norm = numbers.pop().unwrap_or(f64::NAN);
+        let mut nats = vec![0.0; split.parts];
+        nats[split.mine()].copy_from_slice(&numbers);
+        group.add(&mut nats)?;
         #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
         let loss = nats.iter().sum::<f64>() / batch.learnt().max(1) as f64;
-        let gradient_norm = clip(&mut self.gradients, self.settings.clip)?;
         let [loss, gradient_norm] = group.agree([loss, gradient_norm])?;
         Ok(StepResult { loss, gradient_norm })
     }
@@ -122,24 +129,37 @@ impl<'a> Trainer<'a> {
 
     /// Adds the gradient of some samples of `batch`, a micro-batch at a time; returns their
     /// cross-entropy summed over the tokens, in nats.
-    fn samples(&mut self, batch: &Batch, range: Range<usize>) -> Result<f64, TrainError> {
-        let width = self.settings.sequence_length as usize + 1;
-        let rows = usize::try_from(self.micro_batch).unwrap_or(usize::MAX);
-        let mut nats = 0.0;
-        let ids =
-            batch.ids[range.start * width..range.end * width].chunks(rows.saturating_mul(width));
-        // No masks are masks of no rows.
-        let mut loss = batch
-            .loss
-            .get(range.start * width..range.end * width)
-            .unwrap_or_default()
-            .chunks(rows.saturating_mul(width));
-        for (ids, pieces) in ids.zip(batch.pieces[range].chunks(rows)) {
-            let borders = pieces.iter().map(|pieces| data::borders(pieces).collect());
-            let loss = loss.next().unwrap_or_default();
-            nats += self.accumulate(ids, loss, pieces.len() as u64, borders)?;
+    fn samples(&mut self, batch: &Batch, range: Range<usize>) -> Result<Tensor, TrainError> {
+        let parts = self.micro_batches(batch, range)?;
+        let mut nats = Tensor::f_zeros([], (Kind::Double, self.model.device))?;
+        for part in &parts {
+            let _ = nats.f_add_(&self.accumulate(part)?)?;
         }
         Ok(nats)
+    }
+
+    /// Some samples of `batch`, cut up.
+    fn micro_batches(
+        &self,
+        batch: &Batch,
+        range: Range<usize>,
+    ) -> Result<Vec<MicroBatch>, TrainError> {
+        let length = self.settings.sequence_length as usize;
+        let width = length + 1;
+        let rows = usize::try_from(self.micro_batch).unwrap_or(usize::MAX);
+        let tokens = range.start * width..range.end * width;
+        let ids = batch.ids[tokens.clone()].chunks(rows.saturating_mul(width));
+        // No masks are masks of no rows.
+        let loss = batch.loss.get(tokens).unwrap_or_default();
+        let mut loss = loss.chunks(rows.saturating_mul(width));
+        ids.zip(batch.pieces[range].chunks(rows))
+            .map(|(ids, pieces)| {
+                let borders = pieces.iter().map(|pieces| data::borders(pieces).collect());
+                let borders = self.settings.document_masking.then(|| borders.collect());
+                let loss = loss.next().unwrap_or_default();
+                MicroBatch::new(ids, loss, length, borders, self.model.device)
+            })
+            .collect()
     }
 
     /// Updates the weights with the gradient that [`Trainer::gradients`] computed last, as step
@@ -151,43 +171,20 @@ impl<'a> Trainer<'a> {
         self.optimizer.update(&mut self.model.parameters, &self.gradients, learning_rate, step)
     }
 
-    /// Adds the gradient of one micro-batch of token ids `[rows, sequence_length + 1]`; returns its
-    /// cross-entropy summed over the tokens that are learnt, in nats: those with a 1 in `loss`, or all
-    /// where that is empty. `borders` are, for each row, where documents
-    /// begin in it: they count where attention stays within documents.
-    pub(crate) fn accumulate(
-        &mut self,
-        ids: &[i64],
-        loss: &[u8],
-        rows: u64,
-        borders: impl ExactSizeIterator<Item = Vec<u32>>,
-    ) -> Result<f64, TrainError> {
-        let length = i64::from(self.settings.sequence_length);
-        let rows = rows.cast_signed();
-        let (inputs, targets) = split(ids, loss, rows, length, self.model.device)?;
-        let mask = self.mask(borders, length)?;
-        let rows = Rows { rows, length, mask: mask.as_ref() };
+    /// Adds the gradient of one micro-batch; returns its cross-entropy summed over the tokens that are
+    /// learnt, in nats, on the device.
+    pub(crate) fn accumulate(&mut self, part: &MicroBatch) -> Result<Tensor, TrainError> {
+        let mask = part.mask()?;
+        let rows = part.rows(mask.as_ref());
         if self.settings.activation_checkpointing {
-            self.accumulate_by_block(&inputs, &targets, rows)
+            self.accumulate_by_block(&part.inputs, &part.targets, rows)
         } else {
-            let hidden = self.model.hidden(&inputs, rows)?;
-            let (nats, gradient) = self.loss(&hidden, &targets, rows)?;
+            let hidden = self.model.hidden(&part.inputs, rows)?;
+            let (nats, gradient) = self.loss(&hidden, &part.targets, rows)?;
             let body = 0..self.model.body().len();
             let _ = self.backward(&hidden, &gradient, body, None)?;
             Ok(nats)
         }
-    }
-
-    /// What positions see, where attention stays within documents.
-    fn mask(
-        &self,
-        borders: impl ExactSizeIterator<Item = Vec<u32>>,
-        length: i64,
-    ) -> Result<Option<Tensor>, TrainError> {
-        if !self.settings.document_masking {
-            return Ok(None);
-        }
-        document_mask(borders, length, self.model.device).map(Some)
     }
 
     /// As [`Trainer::accumulate`], keeping nothing of the forward pass but the stream between
@@ -198,7 +195,7 @@ impl<'a> Trainer<'a> {
         inputs: &Tensor,
         targets: &Targets,
         rows: Rows<'_>,
-    ) -> Result<f64, TrainError> {
+    ) -> Result<Tensor, TrainError> {
         let layers = self.model.layers;
         let mut streams = Vec::with_capacity(layers + 1);
         {
@@ -239,12 +236,13 @@ impl<'a> Trainer<'a> {
         hidden: &Tensor,
         targets: &Targets,
         rows: Rows<'_>,
-    ) -> Result<(f64, Tensor), TrainError> {
+    ) -> Result<(Tensor, Tensor), TrainError> {
         let positions = rows.rows * rows.length;
         let head = self.model.head_index();
         let flat = hidden.f_detach()?.f_reshape([positions, self.settings.width.into()])?;
         if targets.count == 0 {
-            return Ok((0.0, hidden.f_detach()?.f_zeros_like()?));
+            let nats = Tensor::f_zeros([], (Kind::Double, self.model.device))?;
+            return Ok((nats, hidden.f_detach()?.f_zeros_like()?));
         }
         let learnt = targets.learnt(&flat)?;
         let (nats, gradient) = self.output.nats_and_gradients(
@@ -316,21 +314,19 @@ impl<'a> Trainer<'a> {
 
     /// Cross-entropy of all tokens that `windows` predict and that are learnt, in nats.
     fn nats(&self, windows: Windows) -> Result<f64, TrainError> {
-        let [rows, length] = [windows.rows, windows.length].map(|size| size.cast_signed() as i64);
-        let (inputs, targets) =
-            split(&windows.ids, &windows.loss, rows, length, self.model.device)?;
-        if targets.count == 0 {
+        let Windows { ids, loss, length, borders, .. } = windows;
+        let borders = self.settings.document_masking.then_some(borders);
+        let part = MicroBatch::new(&ids, &loss, length, borders, self.model.device)?;
+        if part.targets.count == 0 {
             return Ok(0.0);
         }
-        let mask = self.mask(windows.borders.into_iter(), length)?;
-        let rows = Rows { rows, length, mask: mask.as_ref() };
-        let positions = rows.rows * length;
+        let mask = part.mask()?;
         let hidden = self
             .model
-            .hidden(&inputs, rows)?
-            .f_reshape([positions, i64::from(self.settings.width)])?;
-        let hidden = targets.learnt(&hidden)?;
-        self.output.nats(self.model.head(), &hidden, &targets.ids, targets.count)
+            .hidden(&part.inputs, part.rows(mask.as_ref()))?
+            .f_reshape([part.positions(), i64::from(self.settings.width)])?;
+        let hidden = part.targets.learnt(&hidden)?;
+        self.output.nats(self.model.head(), &hidden, &part.targets.ids, part.targets.count)
     }
 }
 
@@ -348,48 +344,4 @@ pub(super) fn micro_batch(settings: &TrainSettings, device: Device) -> u64 {
 #[expect(clippy::cast_precision_loss, reason = "tokens of a batch")]
 fn mean(tokens: u64) -> f64 {
     1.0 / tokens.max(1) as f64
-}
-
-/// What is to be predicted.
-struct Targets {
-    /// The tokens that are learnt.
-    ids: Tensor,
-    /// How many.
-    count: i64,
-    /// The positions that predict them, where not all do.
-    places: Option<Tensor>,
-}
-
-impl Targets {
-    /// Of all positions `[positions, width]` those that predict what is learnt.
-    fn learnt(&self, positions: &Tensor) -> Result<Tensor, TrainError> {
-        Ok(match &self.places {
-            Some(places) => positions.f_index_select(0, places)?,
-            None => positions.shallow_clone(),
-        })
-    }
-}
-
-/// Windows `[rows, length + 1]` with masks of as many tokens, or none, to inputs `[rows, length]` and
-/// targets.
-fn split(
-    ids: &[i64],
-    loss: &[u8],
-    rows: i64,
-    length: i64,
-    device: Device,
-) -> Result<(Tensor, Targets), TrainError> {
-    let ids = Tensor::f_from_slice(ids)?.f_reshape([rows, length + 1])?.f_to_device(device)?;
-    let inputs = ids.f_narrow(1, 0, length)?.f_contiguous()?;
-    let targets = ids.f_narrow(1, 1, length)?.f_reshape([rows * length])?;
-    if loss.is_empty() {
-        return Ok((inputs, Targets { ids: targets, count: rows * length, places: None }));
-    }
-    let width = usize::try_from(length + 1).unwrap_or(usize::MAX);
-    let predicted = loss.chunks(width).flat_map(|row| &row[1..]);
-    let places: Vec<i64> = (0..).zip(predicted).filter(|it| *it.1 == 1).map(|it| it.0).collect();
-    let count = places.len().cast_signed() as i64;
-    let places = Tensor::f_from_slice(&places)?.f_to_device(device)?;
-    let targets = targets.f_index_select(0, &places)?;
-    Ok((inputs, Targets { ids: targets, count, places: Some(places) }))
 }

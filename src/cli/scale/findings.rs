@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::super::{fit, show};
@@ -14,25 +15,10 @@ use crate::scale::as_f64;
 use crate::scale::lab::Report;
 use crate::scale::lab::report::{Ablated, Rate, Reduced};
 
-/// This day, as `2026-11-29`.
+/// This day (UTC), as `2026-11-29`.
 #[expect(clippy::disallowed_methods, reason = "predictions say when they were made")]
 pub(super) fn today() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let (year, month, day) = civil(seconds / 86_400);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// The date so many days after 1970-01-01, in years that begin in March: the day that leap years add
-/// is then the last of a year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next, month, day)
+    DateTime::<Utc>::from(SystemTime::now()).date_naive().to_string()
 }
 
 /// All of it.
@@ -170,17 +156,4 @@ fn ablations(text: &mut String, ablations: &[Ablated]) {
         "core-seconds",
     ];
     text.push_str(&show::table(&header.map(str::to_owned), &rows));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(11_016), (2000, 2, 29));
-        assert_eq!(civil(20_786), (2026, 11, 29));
-        assert_eq!(civil(47_541), (2100, 3, 1));
-    }
 }

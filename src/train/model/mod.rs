@@ -281,13 +281,12 @@ pub(crate) struct Rows<'a> {
     pub(crate) mask: Option<&'a Tensor>,
 }
 
-/// The mask of attention that stays within documents: `borders` are, for each row, the positions at
-/// which documents begin. True where a position may look: at itself and what is before it in its
-/// document.
+/// The number of each position's document in its row, `[rows, length]`: `borders` are, for each row, the
+/// positions at which documents begin.
 ///
 /// # Errors
 /// When libtorch cannot make the tensor.
-pub(crate) fn document_mask(
+pub(crate) fn documents(
     borders: impl ExactSizeIterator<Item = Vec<u32>>,
     length: i64,
     device: Device,
@@ -304,7 +303,16 @@ pub(crate) fn document_mask(
             documents.push(document);
         }
     }
-    let documents = Tensor::f_from_slice(&documents)?.f_to_device(device)?;
+    Ok(Tensor::f_from_slice(&documents)?.f_reshape([rows, length])?.f_to_device(device)?)
+}
+
+/// The mask of attention that stays within [`documents`]: true where a position may look, at itself
+/// and what is before it in its document.
+///
+/// # Errors
+/// When libtorch cannot make the tensor.
+pub(crate) fn document_mask(documents: &Tensor) -> Result<Tensor, TrainError> {
+    let (rows, length) = documents.size2()?;
     let [asks, seen] = [[rows, 1, length, 1], [rows, 1, 1, length]];
     let same = documents.f_reshape(asks)?.f_eq_tensor(&documents.f_reshape(seen)?)?;
     Ok(same.f_tril(0)?)

@@ -1,6 +1,4 @@
 // libtorch's Gloo for `gloo.rs`: sums over processes on CPUs. Written for the headers of PyTorch 2.13.
-#include <cstdlib>
-
 #include <ATen/ops/from_blob.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -62,7 +60,5 @@ char* tamis_gloo_all_reduce(Group* group, float* values, int64_t count) {
     group->gloo->allreduce(tensors)->wait();
   });
 }
-
-void tamis_gloo_text_free(char* text) { std::free(text); }
 
 }  // extern "C"

@@ -1,13 +1,15 @@
 //! Gloo, the collectives that PyTorch uses on CPUs, as it stands in libtorch.
 //!
-//! `tch` does not bind it; `gloo.cpp` does, in five functions. It is compiled where the headers
+//! `tch` does not bind it; `gloo.cpp` does, in a few functions. It is compiled where the headers
 //! of libtorch 2.13 are found (see `build.rs`, which then sets `cfg(gloo)`): its classes have no
 //! stable binary interface. Without it [`super::star::Star`] sums.
 #![expect(unsafe_code, reason = "calls C++; each call says why it may")]
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CString, c_char, c_int};
 use std::ptr::NonNull;
 use std::time::Duration;
+
+use super::super::caught::Caught;
 
 /// `c10d::TCPStore`.
 #[repr(C)]
@@ -24,7 +26,7 @@ unsafe extern "C" {
         size: c_int,
         milliseconds: u64,
         out: *mut *mut RawStore,
-    ) -> *mut c_char;
+    ) -> Caught;
     fn tamis_gloo_store_free(store: *mut RawStore);
     fn tamis_gloo_join(
         store: *const RawStore,
@@ -33,10 +35,9 @@ unsafe extern "C" {
         size: c_int,
         milliseconds: u64,
         out: *mut *mut RawGroup,
-    ) -> *mut c_char;
+    ) -> Caught;
     fn tamis_gloo_free(group: *mut RawGroup);
-    fn tamis_gloo_all_reduce(group: *mut RawGroup, values: *mut f32, count: i64) -> *mut c_char;
-    fn tamis_gloo_text_free(text: *mut c_char);
+    fn tamis_gloo_all_reduce(group: *mut RawGroup, values: *mut f32, count: i64) -> Caught;
 }
 
 /// Where the processes of a group learn each other's addresses.
@@ -57,7 +58,7 @@ impl Meeting {
         let mut port = port;
         let mut store = std::ptr::null_mut();
         // SAFETY: all pointers are to living values; the function keeps none of them.
-        let text = unsafe {
+        let caught = unsafe {
             let size = narrow(size);
             tamis_gloo_store(
                 host.as_ptr(),
@@ -67,7 +68,7 @@ impl Meeting {
                 &raw mut store,
             )
         };
-        said(text)?;
+        caught.result()?;
         Ok(Self { store: made(store)?, port })
     }
 }
@@ -102,12 +103,12 @@ impl Gloo {
         let (rank, size) = (narrow(rank), narrow(size));
         // SAFETY: the store lives as long as `meeting`, the other pointers are to living values,
         // and the function keeps none but the store, whose references it counts.
-        let text = unsafe {
+        let caught = unsafe {
             let store = meeting.store.as_ptr();
             let limit = milliseconds(limit);
             tamis_gloo_join(store, address.as_ptr(), rank, size, limit, &raw mut group)
         };
-        said(text)?;
+        caught.result()?;
         Ok(Self { group: made(group)? })
     }
 
@@ -119,7 +120,9 @@ impl Gloo {
         let count = values.len().cast_signed() as i64;
         // SAFETY: the group lives as long as `self`; the function waits until Gloo is through with
         // the values (or has given them up), so that the borrow covers every access.
-        said(unsafe { tamis_gloo_all_reduce(self.group.as_ptr(), values.as_mut_ptr(), count) })
+        let caught =
+            unsafe { tamis_gloo_all_reduce(self.group.as_ptr(), values.as_mut_ptr(), count) };
+        caught.result()
     }
 }
 
@@ -128,20 +131,6 @@ impl Drop for Gloo {
         // SAFETY: the pointer came from `tamis_gloo_join`, and is freed here alone.
         unsafe { tamis_gloo_free(self.group.as_ptr()) }
     }
-}
-
-/// The text as an error, where there is one.
-fn said(text: *mut c_char) -> Result<(), String> {
-    if text.is_null() {
-        return Ok(());
-    }
-    // SAFETY: texts are made by `strdup`, end with a zero, and are freed here alone, once.
-    let copy = unsafe {
-        let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
-        tamis_gloo_text_free(text);
-        copy
-    };
-    Err(copy)
 }
 
 fn made<T>(pointer: *mut T) -> Result<NonNull<T>, String> {

@@ -381,22 +381,20 @@ impl Group {
         Ok(())
     }
 
-    /// Sums over all processes: `values`, of which each process has filled in its own and left the
-    /// others 0, and the gradients of the step: `gradients`, or with `ordered_sums` what was `kept`.
+    /// Sums the gradients of the step over all processes: `gradients`, or with `ordered_sums` what was
+    /// `kept`.
     ///
     /// # Errors
     /// When a process is gone, silent or ends, or libtorch fails.
     pub(crate) fn sum(
         &mut self,
         split: &Split,
-        values: &mut [f64],
         gradients: &mut [Tensor],
         kept: &Kept,
     ) -> Result<(), TrainError> {
         if self.is_alone() && !self.ordered {
             return Ok(());
         }
-        self.add(values)?;
         let _guard = tch::no_grad_guard();
         for (number, range) in buckets::of(gradients).into_iter().enumerate() {
             let gradients = &mut gradients[range];
@@ -418,7 +416,8 @@ impl Group {
         Ok(())
     }
 
-    /// Replaces values by their sums over all processes, in the order of ranks.
+    /// Replaces values, of which each process has filled in its own and left the others 0, by their sums
+    /// over all processes, in the order of ranks.
     ///
     /// # Errors
     /// As [`Group::sum`].

@@ -66,7 +66,8 @@ fn summed(group: &mut Group, samples: usize) -> (Vec<f64>, Vec<f32>) {
         }
         group.keep(&sum, &mut kept).unwrap();
     }
-    group.sum(&split, &mut values, &mut sum, &kept).unwrap();
+    group.sum(&split, &mut sum, &kept).unwrap();
+    group.add(&mut values).unwrap();
     (values, buckets::to_host(&buckets::flatten(&sum).unwrap()).unwrap())
 }
 

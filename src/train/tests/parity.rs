@@ -6,9 +6,11 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
+use super::super::adamw::{Factors, single};
 use super::super::data::Batch;
-use super::super::model::{Parameter, Role, Rows, document_mask};
-use super::super::optimizer::{Factors, Optimizer, adamw, clip};
+use super::super::micro_batch::MicroBatch;
+use super::super::model::{Parameter, Role, Rows, document_mask, documents};
+use super::super::optimizer::{Optimizer, clip};
 use super::super::order::Piece;
 use super::super::parallel::Group;
 use super::super::schedule;
@@ -97,6 +99,19 @@ fn whole(rows: u64) -> std::vec::IntoIter<Vec<u32>> {
     vec![vec![0]; rows as usize].into_iter()
 }
 
+/// Adds the gradient of some rows; gives their nats.
+fn accumulate(
+    trainer: &mut Trainer<'_>,
+    ids: &[i64],
+    borders: impl Iterator<Item = Vec<u32>>,
+) -> f64 {
+    let settings = trainer.settings;
+    let borders = settings.document_masking.then(|| borders.collect());
+    let length = settings.sequence_length as usize;
+    let part = MicroBatch::new(ids, &[], length, borders, trainer.model.device).unwrap();
+    trainer.accumulate(&part).unwrap().double_value(&[])
+}
+
 /// The greatest difference, relative where the expected values are above 1.
 fn distance(found: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!(found.size(), expected.size());
@@ -125,7 +140,7 @@ fn logits_loss_and_gradients_are_pytorchs() {
         let logits = hidden.matmul(&trainer.model.head().tr());
         assert_close(&logits, &golden.tensors["logits"], 1e-5, &format!("{model}: logits"));
 
-        let nats = trainer.accumulate(&ids, &[], rows, whole(rows)).unwrap();
+        let nats = accumulate(&mut trainer, &ids, whole(rows));
         let loss = nats / settings.batch_tokens() as f64;
         let expected = golden.tensors["loss"].double_value(&[]);
         assert!((loss - expected).abs() < 1e-5, "{model}: {loss} for {expected}");
@@ -148,11 +163,10 @@ fn ten_steps_are_pytorchs() {
                 let _ = gradient.zero_();
             }
             let of_step = |name: &str| golden.tensors[name].double_value(&[step - 1]);
-            let loss = trainer.accumulate(&ids, &[], rows, whole(rows)).unwrap()
-                / settings.batch_tokens() as f64;
+            let loss = accumulate(&mut trainer, &ids, whole(rows)) / settings.batch_tokens() as f64;
             let expected = of_step("losses");
             assert!((loss - expected).abs() < 1e-4, "{model}, {step}: {loss} for {expected}");
-            let norm = clip(&mut trainer.gradients, settings.clip).unwrap();
+            let norm = clip(&mut trainer.gradients, settings.clip).unwrap().double_value(&[]);
             // Where a step overshoots, the norm changes steeply with the weights: more loosely.
             assert!((norm / of_step("norms") - 1.0).abs() < 1e-3, "{model}, step {step}: {norm}");
             let step = step as u64;
@@ -205,7 +219,9 @@ fn adamw_is_pytorchs() {
                 epsilon: settings.epsilon,
             };
             let _guard = tch::no_grad_guard();
-            adamw(value, gradient, [first, second], factors).unwrap();
+            let mut alone = single::Group::default();
+            alone.push(value, gradient, [first, second]);
+            alone.step(factors).unwrap();
             let what = format!("step {step}, single operations: {}", it.name);
             assert_close(value, of_step("weights", &it.name), 1e-6, &what);
         }
@@ -237,13 +253,13 @@ fn muon_is_pytorchs() {
 fn activations_computed_again_give_the_same_gradients() {
     for (model, golden) in Golden::models() {
         for masking in [false, true] {
-            let (ids, rows) = golden.windows();
+            let (ids, _) = golden.windows();
             let borders = || vec![vec![0, 5], vec![3, 4], vec![]].into_iter();
             let run = |more: &str| {
                 let settings = golden.settings(&format!("document_masking = {masking}\n{more}"));
                 let mut trainer = golden.trainer(&settings);
-                let first = trainer.accumulate(&ids, &[], rows, borders()).unwrap();
-                let second = trainer.accumulate(&ids, &[], rows, borders()).unwrap();
+                let first = accumulate(&mut trainer, &ids, borders());
+                let second = accumulate(&mut trainer, &ids, borders());
                 let gradients = std::mem::take(&mut trainer.gradients);
                 (first.to_bits(), second.to_bits(), gradients)
             };
@@ -261,8 +277,8 @@ fn a_masked_row_computes_its_documents_as_rows_of_their_own() {
         let settings = golden.settings("");
         let trainer = golden.trainer(&settings);
         let ids = golden.tensors["windows"].narrow(1, 0, 12);
-        let mask =
-            document_mask([vec![0, 5], vec![7], vec![]].into_iter(), 12, Device::Cpu).unwrap();
+        let borders = [vec![0, 5], vec![7], vec![]].into_iter();
+        let mask = document_mask(&documents(borders, 12, Device::Cpu).unwrap()).unwrap();
         let rows = Rows { rows: 3, length: 12, mask: Some(&mask) };
         let masked = trainer.model.hidden(&ids, rows).unwrap();
         let alone = |row: i64, from: i64, length: i64| {
@@ -299,8 +315,8 @@ fn bf16_learns_as_fp32_does() {
                 for gradient in &mut trainer.gradients {
                     let _ = gradient.zero_();
                 }
-                let nats = trainer.accumulate(&ids, &[], rows, whole(rows)).unwrap();
-                clip(&mut trainer.gradients, settings.clip).unwrap();
+                let nats = accumulate(&mut trainer, &ids, whole(rows));
+                let _ = clip(&mut trainer.gradients, settings.clip).unwrap();
                 let Trainer { model, optimizer, gradients, .. } = &mut trainer;
                 optimizer.update(&mut model.parameters, gradients, 0.002, step).unwrap();
                 nats / settings.batch_tokens() as f64

@@ -1,5 +1,4 @@
 // libtorch's fused AdamW for `fused.rs`, which `tch` does not bind.
-#include <cstdlib>
 #include <vector>
 
 #include <ATen/ops/_fused_adamw.h>
@@ -35,7 +34,5 @@ char* tamis_fused_adamw(
         beta2, weight_decay, epsilon, /*amsgrad=*/false, /*maximize=*/false);
   });
 }
-
-void tamis_fused_text_free(char* text) { std::free(text); }
 
 }  // extern "C"

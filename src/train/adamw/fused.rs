@@ -2,16 +2,14 @@
 //! for each of eight operations.
 //!
 //! `tch` does not bind it; `fused.cpp` does. It is compiled where libtorch's headers are found (see
-//! `build.rs`, which then sets `cfg(fused)`); without it the optimiser does the same in single operations,
-//! whose last bits are others.
+//! `build.rs`, which then sets `cfg(fused)`).
 #![expect(unsafe_code, reason = "calls C++; the call says why it may")]
-
-use std::ffi::{CStr, c_char};
 
 use tch::Tensor;
 
-use super::TrainError;
-use super::optimizer::Factors;
+use super::super::TrainError;
+use super::super::caught::Caught;
+use super::Factors;
 
 /// `at::Tensor`.
 #[repr(C)]
@@ -30,22 +28,19 @@ unsafe extern "C" {
         beta2: f64,
         weight_decay: f64,
         epsilon: f64,
-    ) -> *mut c_char;
-    fn tamis_fused_text_free(text: *mut c_char);
+    ) -> Caught;
 }
 
-/// Weights that take one step together, with what belongs to each: value, gradient, and the running
-/// means of the gradient and of its square. All of
-/// 32 bits.
+/// As [`super::single::Group`]; all tensors have 32 bits, and those that change lie in one piece.
 #[derive(Default)]
-pub(super) struct Group<'a> {
+pub(in super::super) struct Group<'a> {
     values: Vec<&'a mut Tensor>,
     gradients: Vec<&'a Tensor>,
     moments: Vec<[&'a mut Tensor; 2]>,
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn push(
+    pub(in super::super) fn push(
         &mut self,
         value: &'a mut Tensor,
         gradient: &'a Tensor,
@@ -60,7 +55,7 @@ impl<'a> Group<'a> {
     ///
     /// # Errors
     /// When libtorch fails.
-    pub(super) fn step(self, factors: Factors) -> Result<(), TrainError> {
+    pub(in super::super) fn step(self, factors: Factors) -> Result<(), TrainError> {
         let raw = |tensor: &Tensor| tensor.as_ptr().cast::<RawTensor>();
         let changed = |tensor: &mut Tensor| tensor.as_mut_ptr().cast::<RawTensor>().cast_const();
         let gradients: Vec<_> = self.gradients.into_iter().map(raw).collect();
@@ -72,7 +67,7 @@ impl<'a> Group<'a> {
             .unzip();
         // SAFETY: the four lists have `values.len()` entries (`push` adds one to each), all of them
         // point to tensors that are borrowed for 'a, those that are changed exclusively; nothing is kept.
-        let text = unsafe {
+        let caught = unsafe {
             tamis_fused_adamw(
                 values.as_ptr(),
                 gradients.as_ptr(),
@@ -87,13 +82,6 @@ impl<'a> Group<'a> {
                 factors.epsilon,
             )
         };
-        if text.is_null() {
-            return Ok(());
-        }
-        // SAFETY: the function gives null or a text that ends with 0 and is ours to free.
-        let said = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
-        // SAFETY: as above, and it is not read any more.
-        unsafe { tamis_fused_text_free(text) };
-        Err(TrainError::from(tch::TchError::Torch(said)))
+        caught.result().map_err(|said| TrainError::from(tch::TchError::Torch(said)))
     }
 }
