@@ -156,12 +156,14 @@ impl Shown {
                 );
                 self.bar.set_position(resumed_from.unwrap_or(0));
             }
-            Event::Step { step, loss, learning_rate, tokens_per_second, .. } => {
+            Event::Step { step, loss, learning_rate, tokens_per_second, utilisation, .. } => {
                 self.bar.set_position(*step);
                 let validation =
                     self.validation.map_or(String::new(), |loss| format!("  validation {loss:.3}"));
-                let message =
-                    format!("loss {loss:.3}{validation}  {tokens_per_second:.0} tokens/s");
+                let message = format!(
+                    "loss {loss:.3}{validation}  {tokens_per_second:.0} tokens/s ({:.0} % MFU)",
+                    100.0 * utilisation
+                );
                 if self.lines && step.is_multiple_of(self.report_every) {
                     eprintln!("  step {step}  {message}  learning rate {learning_rate:.2e}");
                 }

@@ -34,6 +34,10 @@ pub(crate) struct Line {
     pub(crate) gradient_norm: Option<f64>,
     /// Its tokens by wall-clock seconds.
     pub(crate) tokens_per_second: f64,
+    /// Its floating-point operations a second, as a share of those of a large matrix product on the
+    /// same devices.
+    #[serde(default)]
+    pub(crate) utilisation: f64,
     /// Seconds of it in which the batch was read.
     #[serde(default)]
     pub(crate) loading_seconds: f64,

@@ -92,6 +92,7 @@ mod optimizer;
 mod order;
 mod paired;
 pub(crate) mod parallel;
+mod peak;
 mod quarantine;
 mod random;
 mod saver;
@@ -150,6 +151,9 @@ pub enum Event<'a> {
         gradient_norm: f64,
         /// Its training tokens by wall-clock seconds.
         tokens_per_second: f64,
+        /// Its floating-point operations a second, as a share of those of a large matrix product on
+        /// the same devices.
+        utilisation: f64,
     },
     /// The model was validated.
     Evaluated {
@@ -330,6 +334,7 @@ pub(crate) fn train_at(
         trainer,
         interventions: interventions::Interventions::default(),
         metrics: None,
+        peak: f64::INFINITY,
         progress: session::Progress::default(),
         saved: String::new(),
         saver: saver::Saver::default(),
@@ -352,6 +357,8 @@ fn run_session(
         let (tokens, vocab_size) = (session.loader.tokens(), session.set.vocab_size);
         unigram_loss = baseline::unigram_loss(tokens, &session.validation, vocab_size)?;
         explain::save(session.run, settings, session.digest)?;
+        let one = peak::peak(model::compute_kind(settings), session.device)?;
+        session.peak = one * f64::from(session.group.size());
     }
     session.begin()?;
     on_event(Event::Started {

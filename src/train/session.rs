@@ -60,6 +60,8 @@ pub(super) struct Session<'a> {
     pub(super) saver: Saver,
     /// In the process that writes.
     pub(super) metrics: Option<Metrics<'a>>,
+    /// Operations a second that all devices together could do; known in that process.
+    pub(super) peak: f64,
     pub(super) group: Group,
     /// What the tasks came to at the end.
     pub(super) scores: Option<Vec<TaskScore>>,
@@ -147,13 +149,17 @@ impl Session<'_> {
         }
         self.count(step, &batch, (!skipped).then_some(&result));
         #[expect(clippy::cast_precision_loss, reason = "for people to read")]
-        let tokens_per_second = self.settings.batch_tokens() as f64 / begun.elapsed().as_secs_f64();
+        let [tokens, flops] = [self.settings.batch_tokens(), self.settings.flops_per_token()]
+            .map(|count| count as f64);
+        let tokens_per_second = tokens / begun.elapsed().as_secs_f64();
+        let utilisation = tokens_per_second * flops / self.peak;
         on_event(Event::Step {
             step,
             loss: result.loss,
             learning_rate: rate,
             gradient_norm: result.gradient_norm,
             tokens_per_second,
+            utilisation,
         });
         if is_due(step, self.settings.eval_every, self.settings.steps)
             || schedule::is_horizon(self.settings, step)
@@ -177,6 +183,7 @@ impl Session<'_> {
             learning_rate: rate,
             gradient_norm: finite(result.gradient_norm),
             tokens_per_second,
+            utilisation,
             loading_seconds,
             skipped,
             validation_loss,
