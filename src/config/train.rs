@@ -144,11 +144,14 @@ pub struct TrainConfig {
     /// at most 1,000. Has no influence on the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<u64>,
-    /// Steps between two checkpoints; 0 saves at the end alone. The last two are kept, and one that
-    /// a loss spike can go back to. Default: a quarter of the steps, at most 1,000. Has no influence
-    /// on the model.
+    /// Steps between two checkpoints; 0 saves at the end alone. Default: a quarter of the steps, at
+    /// most 1,000. Has no influence on the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<u64>,
+    /// How many of the last checkpoints are kept, beside one that a loss spike can go back to. With 1
+    /// a training begins anew where that one is damaged. Default: 2. Has no influence on the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_last: Option<u32>,
     /// Of the checkpoints, those at multiples of this number of steps are kept for good; 0 keeps none
     /// beside the last. Default: 0. Has no influence on the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,7 +187,7 @@ pub struct TrainConfig {
 /// A training run with nothing left to decide.
 ///
 /// Serializes to what determines the weights, for the digest of the training: `eval_every`,
-/// `checkpoint_every`, `keep_every`, `activation_checkpointing` and `device` are left out, so that
+/// `checkpoint_every`, `keep_last`, `keep_every`, `activation_checkpointing` and `device` are left out, so that
 /// changing them goes on with the same run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "settings that are on or off")]
@@ -261,6 +264,9 @@ pub struct TrainSettings {
     /// Steps between two checkpoints; 0 for the end alone.
     #[serde(skip)]
     pub checkpoint_every: u64,
+    /// How many of the last checkpoints are kept.
+    #[serde(skip)]
+    pub keep_last: u32,
     /// Steps between two checkpoints that are kept for good; 0 for none.
     #[serde(skip)]
     pub keep_every: u64,
@@ -405,6 +411,10 @@ impl TrainConfig {
             ordered_sums: self.ordered_sums.unwrap_or(false),
             eval_every: self.eval_every.unwrap_or_else(|| steps.div_ceil(10).min(1_000)),
             checkpoint_every: self.checkpoint_every.unwrap_or_else(|| steps.div_ceil(4).min(1_000)),
+            keep_last: match self.keep_last {
+                Some(0) => return wrong("keep_last", "is 0", "give at least 1"),
+                kept => kept.unwrap_or(2),
+            },
             keep_every: self.keep_every.unwrap_or(0),
             activation_checkpointing: self.activation_checkpointing.unwrap_or(false),
             device: self.device.unwrap_or_default(),

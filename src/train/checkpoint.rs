@@ -35,8 +35,6 @@ use super::{TrainError, schedule};
 
 /// The folder of all checkpoints in the run.
 const FOLDER: &str = "checkpoints";
-/// Checkpoints of one training that are kept: the newest and, should it be damaged, one before it.
-const KEPT: usize = 2;
 /// Version of `state.json`.
 const FORMAT: u32 = 2;
 
@@ -321,7 +319,7 @@ pub(crate) fn is_kept(settings: &TrainSettings, step: u64) -> bool {
         || schedule::is_landmark(settings, step)
 }
 
-/// Removes checkpoints of this training: all but its newest [`KEPT`], the newest one that a spike
+/// Removes checkpoints of this training: all but its newest `keep_last`, the newest one that a spike
 /// found later can go back to, and those kept for good; and unfinished folders. Those of other
 /// trainings stay.
 fn drop_old(
@@ -348,10 +346,11 @@ fn drop_old(
                 let target = progress.step + back <= step;
                 kept += 1;
                 let wanted = is_kept(settings, progress.step);
-                kept > KEPT && !wanted && (!target || target_kept || !spikes.enabled) || {
-                    target_kept |= target;
-                    false
-                }
+                kept > settings.keep_last && !wanted && (!target || target_kept || !spikes.enabled)
+                    || {
+                        target_kept |= target;
+                        false
+                    }
             }
             _ => true,
         };

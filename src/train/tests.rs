@@ -199,7 +199,7 @@ fn damaged_and_foreign_checkpoints_are_passed_over() {
     write_text(&store, 500, u64::from(VOCAB));
     let settings = small("steps = 8\nbatch_tokens = 128\ncheckpoint_every = 2");
     let (straight, _) = run(&settings, &store, "ours");
-    let folders = || {
+    let folders = |store: &Store| {
         let mut folders: Vec<String> = store
             .list("checkpoints")
             .unwrap()
@@ -210,7 +210,14 @@ fn damaged_and_foreign_checkpoints_are_passed_over() {
         folders
     };
     let kept = ["checkpoints/step-00000006", "checkpoints/step-00000008"];
-    assert_eq!(folders(), kept, "the last two");
+    assert_eq!(folders(&store), kept, "the last two");
+    let three = small("steps = 8\nbatch_tokens = 128\ncheckpoint_every = 2\nkeep_last = 3");
+    {
+        let (_folder, store) = self::store();
+        write_text(&store, 500, u64::from(VOCAB));
+        run(&three, &store, "ours");
+        assert_eq!(folders(&store), ["checkpoints/step-00000004", kept[0], kept[1]]);
+    }
 
     // A byte of the newest flips: the one before it takes over.
     let path = format!("{}/model.safetensors", kept[1]);
@@ -229,7 +236,7 @@ fn damaged_and_foreign_checkpoints_are_passed_over() {
     // Another training starts from the beginning and leaves what is not in its way.
     let longer = small("steps = 9\nbatch_tokens = 128\ncheckpoint_every = 0");
     assert_eq!(run(&longer, &store, "theirs").1, None);
-    assert_eq!(folders(), [kept[0], kept[1], "checkpoints/step-00000009"]);
+    assert_eq!(folders(&store), [kept[0], kept[1], "checkpoints/step-00000009"]);
 }
 
 #[test]

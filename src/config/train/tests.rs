@@ -158,11 +158,17 @@ fn wsd_s_ends_at_its_last_horizon() {
 fn what_does_not_change_the_weights_is_not_in_the_digest() {
     let digest = |toml: &str| serde_json::to_string(&resolve(toml).unwrap()).unwrap();
     let plain = digest("");
-    for same in ["keep_every = 10", "activation_checkpointing = true", "checkpoint_every = 3"] {
+    for same in [
+        "keep_last = 3",
+        "keep_every = 10",
+        "activation_checkpointing = true",
+        "checkpoint_every = 3",
+    ] {
         assert_eq!(digest(same), plain, "{same}");
     }
     for other in ["optimizer = \"muon\"", "z_loss = 1e-4", "document_masking = true"] {
         assert_ne!(digest(other), plain, "{other}");
     }
     assert_eq!(resolve("z_loss = -1").unwrap_err().key, "z_loss");
+    assert_eq!(resolve("keep_last = 0").unwrap_err().key, "keep_last");
 }
