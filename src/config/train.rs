@@ -187,8 +187,8 @@ pub struct TrainConfig {
 /// A training run with nothing left to decide.
 ///
 /// Serializes to what determines the weights, for the digest of the training: `eval_every`,
-/// `checkpoint_every`, `keep_last`, `keep_every`, `activation_checkpointing` and `device` are left out, so that
-/// changing them goes on with the same run.
+/// `checkpoint_every`, `keep_last`, `keep_every`, `activation_checkpointing` and `device` are left out,
+/// so that changing them goes on with the same run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "settings that are on or off")]
 pub struct TrainSettings {

@@ -31,7 +31,8 @@ unsafe extern "C" {
     ) -> Caught;
 }
 
-/// As [`super::single::Group`]; all tensors have 32 bits, and those that change lie in one piece.
+/// Weights that take one step together. All tensors have 32 bits, and those that change lie in one
+/// piece.
 #[derive(Default)]
 pub(in super::super) struct Group<'a> {
     values: Vec<&'a mut Tensor>,
@@ -40,6 +41,7 @@ pub(in super::super) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
+    /// Adds a weight with its gradient and the running means of the gradient and of its square.
     pub(in super::super) fn push(
         &mut self,
         value: &'a mut Tensor,
