@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 use crate::config::train::{OptimizerChoice, TrainSettings};
 
 use super::TrainError;
-use super::adamw::{Factors, Group};
+use super::adamw::{self, Factors, Weight};
 use super::model::{Parameter, Role, compute_kind};
 use super::muon;
 
@@ -104,7 +104,7 @@ impl Optimizer {
         #[expect(clippy::cast_precision_loss, reason = "steps below 2^53 are exact")]
         let step = step as f64;
         let all = parameters.iter_mut().zip(gradients).zip(&mut self.moments);
-        let (mut decayed, mut others) = (Group::default(), Group::default());
+        let (mut decayed, mut others) = (Vec::new(), Vec::new());
         let factors = Factors {
             step,
             learning_rate,
@@ -119,7 +119,7 @@ impl Optimizer {
             match moments {
                 Moments::AdamW { first, second } => {
                     let group = if decay > 0.0 { &mut decayed } else { &mut others };
-                    group.push(value, gradient, [first, second]);
+                    group.push(Weight { value, gradient, moments: [first, second] });
                 }
                 Moments::Muon { momentum } => {
                     let _ = value.f_mul_scalar_(1.0 - learning_rate * decay)?;
@@ -130,8 +130,8 @@ impl Optimizer {
                 }
             }
         }
-        decayed.step(Factors { weight_decay: self.weight_decay, ..factors })?;
-        others.step(factors)
+        adamw::step(decayed, Factors { weight_decay: self.weight_decay, ..factors })?;
+        adamw::step(others, factors)
     }
 }
 

@@ -9,7 +9,7 @@ use tch::Tensor;
 
 use super::super::TrainError;
 use super::super::caught::Caught;
-use super::Factors;
+use super::{Factors, Weight};
 
 /// `at::Tensor`.
 #[repr(C)]
@@ -31,59 +31,38 @@ unsafe extern "C" {
     ) -> Caught;
 }
 
-/// Weights that take one step together. All tensors have 32 bits, and those that change lie in one
-/// piece.
-#[derive(Default)]
-pub(in super::super) struct Group<'a> {
-    values: Vec<&'a mut Tensor>,
-    gradients: Vec<&'a Tensor>,
-    moments: Vec<[&'a mut Tensor; 2]>,
-}
-
-impl<'a> Group<'a> {
-    /// Adds a weight with its gradient and the running means of the gradient and of its square.
-    pub(in super::super) fn push(
-        &mut self,
-        value: &'a mut Tensor,
-        gradient: &'a Tensor,
-        moments: [&'a mut Tensor; 2],
-    ) {
-        self.values.push(value);
-        self.gradients.push(gradient);
-        self.moments.push(moments);
+/// One step of all of `weights`, in place; those tensors that change lie in one piece.
+///
+/// # Errors
+/// When libtorch fails.
+pub(in super::super) fn step(weights: Vec<Weight<'_>>, factors: Factors) -> Result<(), TrainError> {
+    let changed = |tensor: &mut Tensor| tensor.as_mut_ptr().cast::<RawTensor>().cast_const();
+    let count = weights.len();
+    let [mut values, mut gradients, mut first, mut second] =
+        [(); 4].map(|()| Vec::with_capacity(count));
+    for weight in weights {
+        let [mean, square] = weight.moments;
+        values.push(changed(weight.value));
+        gradients.push(weight.gradient.as_ptr().cast::<RawTensor>());
+        first.push(changed(mean));
+        second.push(changed(square));
     }
-
-    /// One step of all of them, in place.
-    ///
-    /// # Errors
-    /// When libtorch fails.
-    pub(in super::super) fn step(self, factors: Factors) -> Result<(), TrainError> {
-        let raw = |tensor: &Tensor| tensor.as_ptr().cast::<RawTensor>();
-        let changed = |tensor: &mut Tensor| tensor.as_mut_ptr().cast::<RawTensor>().cast_const();
-        let gradients: Vec<_> = self.gradients.into_iter().map(raw).collect();
-        let values: Vec<_> = self.values.into_iter().map(changed).collect();
-        let (first, second): (Vec<_>, Vec<_>) = self
-            .moments
-            .into_iter()
-            .map(|[first, second]| (changed(first), changed(second)))
-            .unzip();
-        // SAFETY: the four lists have `values.len()` entries (`push` adds one to each), all of them
-        // point to tensors that are borrowed for 'a, those that are changed exclusively; nothing is kept.
-        let caught = unsafe {
-            tamis_fused_adamw(
-                values.as_ptr(),
-                gradients.as_ptr(),
-                first.as_ptr(),
-                second.as_ptr(),
-                values.len(),
-                factors.step,
-                factors.learning_rate,
-                factors.beta1,
-                factors.beta2,
-                factors.weight_decay,
-                factors.epsilon,
-            )
-        };
-        caught.result().map_err(|said| TrainError::from(tch::TchError::Torch(said)))
-    }
+    // SAFETY: the four lists have `count` entries, all of which point to tensors that the caller has
+    // lent until this function returns, those that are changed exclusively; nothing is kept.
+    let caught = unsafe {
+        tamis_fused_adamw(
+            values.as_ptr(),
+            gradients.as_ptr(),
+            first.as_ptr(),
+            second.as_ptr(),
+            count,
+            factors.step,
+            factors.learning_rate,
+            factors.beta1,
+            factors.beta2,
+            factors.weight_decay,
+            factors.epsilon,
+        )
+    };
+    caught.result().map_err(|said| TrainError::from(tch::TchError::Torch(said)))
 }

@@ -8,9 +8,18 @@ mod fused;
 pub(super) mod single;
 
 #[cfg(fused)]
-pub(super) use self::fused::Group;
+pub(super) use self::fused::step;
 #[cfg(not(fused))]
-pub(super) use self::single::Group;
+pub(super) use self::single::step;
+use tch::Tensor;
+
+/// A weight that takes a step, with what belongs to it. All tensors have 32 bits.
+pub(super) struct Weight<'a> {
+    pub(super) value: &'a mut Tensor,
+    pub(super) gradient: &'a Tensor,
+    /// The running means of the gradient and of its square.
+    pub(super) moments: [&'a mut Tensor; 2],
+}
 
 /// What a step multiplies by.
 #[derive(Debug, Clone, Copy)]

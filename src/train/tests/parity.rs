@@ -6,7 +6,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
-use super::super::adamw::{Factors, single};
+use super::super::adamw::{Factors, Weight, single};
 use super::super::data::Batch;
 use super::super::micro_batch::MicroBatch;
 use super::super::model::{Parameter, Role, Rows, document_mask, documents};
@@ -219,9 +219,8 @@ fn adamw_is_pytorchs() {
                 epsilon: settings.epsilon,
             };
             let _guard = tch::no_grad_guard();
-            let mut alone = single::Group::default();
-            alone.push(value, gradient, [first, second]);
-            alone.step(factors).unwrap();
+            let weight = Weight { value, gradient, moments: [first, second] };
+            single::step(vec![weight], factors).unwrap();
             let what = format!("step {step}, single operations: {}", it.name);
             assert_close(value, of_step("weights", &it.name), 1e-6, &what);
         }
