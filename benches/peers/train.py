@@ -3,14 +3,14 @@
     python train.py --tamis TAMIS [--data ../../../shared/data] [--presets 100k 1m 10m] [--steps 30]
         [--rounds 3] [--threads 1] [--sequence 256] [--batch 4096] [--precision fp32] [--tokenizer FILE]
 
-Tokens are those of ELTeC's English novels in GPT-2's vocabulary (or FILE's), written by `tamis run --until tokens`.
+Tokens are those of ELTeC's English novels in GPT-2's vocabulary, or FILE's, written by
+`tamis run --until tokens`.
 The peer is a Llama in plain PyTorch, eager: `F.rms_norm`, `F.scaled_dot_product_attention`, SwiGLU,
 `F.cross_entropy` on all logits, `clip_grad_norm_`, `AdamW(fused=True)`, the micro-batches of tamis or
 the whole batch at once, whichever is faster; batches lie in memory. tamis reads its shards, keeps its
 ledger and metrics and judges every step. Each tool is a process of its own, in turn, round after
 round; a step's time is the median of a process's steps behind the first five, and of the rounds the
-best one counts. Losses of the first step must be near the logarithm of the
-vocabulary in both.
+best one counts. Losses of the first step must be near the logarithm of the vocabulary in both.
 
 Prints tokens a second, tamis's as a multiple of PyTorch's, and the share of its steps in which it
 reads batches. Needs `torch==2.13.0 numpy`.

@@ -48,8 +48,7 @@ impl MicroBatch {
         let ids = Tensor::f_from_slice(ids)?.f_reshape([rows, length + 1])?.f_to_device(device)?;
         let inputs = ids.f_narrow(1, 0, length)?.f_contiguous()?;
         let targets = ids.f_narrow(1, 1, length)?.f_reshape([rows * length])?;
-        let documents =
-            borders.map(|borders| documents(borders.into_iter(), length, device)).transpose()?;
+        let documents = borders.map(|borders| documents(&borders, length, device)).transpose()?;
         Ok(Self { inputs, targets: Targets::new(targets, loss, width)?, documents, rows, length })
     }
 

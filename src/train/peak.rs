@@ -11,10 +11,10 @@ use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
 
-/// Rows and columns: as many as make a product as fast as it gets, and take no more than some
-/// hundredths of a second.
+/// Rows and columns: as many as make a product as fast as it gets, in some hundredths of a second and
+/// so little memory that a training which fits still does.
 const CPU_SIZE: i64 = 512;
-const GPU_SIZE: i64 = 8_192;
+const GPU_SIZE: i64 = 4_096;
 
 /// The best of so many counts; the first one prepares.
 const TIMES: usize = 4;

@@ -108,7 +108,7 @@ impl<'a> Trainer<'a> {
         }
         group.sum(&split, &mut self.gradients, &kept)?;
         sums.push(clip(&mut self.gradients, self.settings.clip)?);
-        // Only here the host waits for the device.
+        // A process that is alone waits for the device here, and nowhere else.
         let mut numbers: Vec<f64> = Tensor::f_stack(&sums, 0)?.try_into()?;
         let gradient_norm = numbers.pop().unwrap_or(f64::NAN);
         let mut nats = vec![0.0; split.parts];

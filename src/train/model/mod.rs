@@ -287,7 +287,7 @@ pub(crate) struct Rows<'a> {
 /// # Errors
 /// When libtorch cannot make the tensor.
 pub(crate) fn documents(
-    borders: impl ExactSizeIterator<Item = Vec<u32>>,
+    borders: &[Vec<u32>],
     length: i64,
     device: Device,
 ) -> Result<Tensor, TrainError> {
@@ -295,7 +295,7 @@ pub(crate) fn documents(
     let mut documents = Vec::new();
     for borders in borders {
         let mut document = -1;
-        let mut borders = borders.into_iter().map(i64::from).peekable();
+        let mut borders = borders.iter().map(|&border| i64::from(border)).peekable();
         for at in 0..length {
             while borders.next_if(|&border| border <= at).is_some() {
                 document += 1;

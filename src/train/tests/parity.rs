@@ -276,8 +276,8 @@ fn a_masked_row_computes_its_documents_as_rows_of_their_own() {
         let settings = golden.settings("");
         let trainer = golden.trainer(&settings);
         let ids = golden.tensors["windows"].narrow(1, 0, 12);
-        let borders = [vec![0, 5], vec![7], vec![]].into_iter();
-        let mask = document_mask(&documents(borders, 12, Device::Cpu).unwrap()).unwrap();
+        let borders = [vec![0, 5], vec![7], vec![]];
+        let mask = document_mask(&documents(&borders, 12, Device::Cpu).unwrap()).unwrap();
         let rows = Rows { rows: 3, length: 12, mask: Some(&mask) };
         let masked = trainer.model.hidden(&ids, rows).unwrap();
         let alone = |row: i64, from: i64, length: i64| {
