@@ -9,7 +9,7 @@
 //! plan, a ledger or a message. Requests that fail are tried again for `TAMIS_RETRY_SECONDS` (180),
 //! answers that break off go on at the byte reached, and a file that changes while it is read is
 //! [`StoreError::Changed`]. What this holds in memory: 256 MiB for reading ahead, whatever the number
-//! of readers, and 24 parts of 8 MiB that are being written.
+//! of readers, and 24 parts of 8 MiB on their way to object stores.
 #![expect(
     clippy::disallowed_methods,
     reason = "this is the door that the fence in .clippy.toml leads to"
@@ -20,6 +20,7 @@ mod fetch;
 mod local;
 mod location;
 mod map;
+mod parts;
 mod reader;
 mod remote;
 mod scratch;

@@ -1,7 +1,7 @@
 """Compares token ids: tamis beside tiktoken and tokenizers, on texts of all scripts and on hard ones.
 
     python token_ids.py TOKENS --data DIR [--only gpt2 cl100k o200k qwen3 deepseek]
-        [--parts text random adversarial points] [--megabytes N] [--strings 1000000] [--seed 0]
+        [--parts text long random adversarial points] [--megabytes N] [--strings 1000000] [--seed 0]
 
 TOKENS is the program `benches/tokens.rs`: `cargo build --bench tokens` says where it lies. DIR is
 a folder with `tokenizers/` (see below) and texts as `*.jsonl.gz` with a key `text`; all of them are
@@ -9,6 +9,8 @@ read. References: tiktoken's `encode_ordinary` for the three rank encodings, and
 `encode_special_tokens`) for the others; gpt2 is compared with both.
 
 * `text`: every text of every file, or `--megabytes` of them, from all files alike.
+* `long`: the same texts joined to long ones, hard strings between them; tamis cuts these in many
+  places.
 * `random`: strings of random characters, by seed: of all of Unicode, of one block, of ASCII, of
   pieces of hard things; special tokens and half characters (U+FFFD) among them.
 * `adversarial`: long runs of one character, of spaces, of digits, mixed line ends, up to 1 MB
@@ -191,6 +193,19 @@ def random_strings(count: int, seed: int) -> Iterator[str]:
             yield "".join(scalar(source) for _ in range(length))
 
 
+def long_texts(texts: Iterator[str], seed: int) -> Iterator[str]:
+    source = random.Random(seed)
+    joined, length = [], 0
+    for text in texts:
+        hard = "".join(source.choice(HARD) for _ in range(source.choice((0, 0, 1, 2, 5))))
+        joined.append(text + hard + source.choice((" ", "\n", "\n\n", "  ", "a ", "字\n", "'s ", "")))
+        length += len(joined[-1].encode())
+        if length > 300_000:
+            yield "".join(joined)
+            joined, length = [], 0
+    yield "".join(joined)
+
+
 def adversarial() -> Iterator[str]:
     for unit in [*HARD, "ab", "aA", "a ", " a", "a\n", "\n ", " \n", "\r\n ", "1 ", "1a", ".,", ". ", "字 "]:
         for length in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 255, 257, 1023):
@@ -282,7 +297,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     names = ["gpt2", "cl100k", "o200k", "qwen3", "deepseek"]
     parser.add_argument("--only", nargs="+", choices=names, default=names)
-    kinds = ["text", "random", "adversarial", "points"]
+    kinds = ["text", "long", "random", "adversarial", "points"]
     parser.add_argument("--parts", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--strings", type=int, default=1_000_000)
     parser.add_argument("--megabytes", type=float, default=1e6)
@@ -311,6 +326,9 @@ def main() -> None:
         tools[name] = (path, lambda path=path: {"tokenizers": by_tokenizers(hugging_face(path))})
     sources = {
         "text": lambda: all_texts(arguments.data, arguments.megabytes),
+        "long": lambda: long_texts(
+            all_texts(arguments.data, arguments.megabytes), arguments.seed
+        ),
         "random": lambda: random_strings(arguments.strings, arguments.seed),
         "adversarial": adversarial,
         "points": points,

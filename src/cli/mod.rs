@@ -19,6 +19,7 @@ mod inspect;
 mod join;
 #[cfg(feature = "train")]
 mod loaded;
+mod memory;
 mod ops;
 mod plan_compute;
 mod query;
@@ -228,6 +229,7 @@ struct Damage(String);
 /// Runs the program; never panics on bad input.
 #[must_use]
 pub fn main() -> ExitCode {
+    memory::keep_freed();
     let filter = EnvFilter::try_from_env("TAMIS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

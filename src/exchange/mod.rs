@@ -9,6 +9,7 @@ mod components;
 mod file;
 mod index;
 mod merge;
+mod payloads;
 mod reader;
 mod writer;
 

@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::file::{self, Entry, FOOTER_BYTES, MAGIC, MAX_PAYLOAD, record_bytes};
 use super::merge::Merge;
+use super::payloads::{At, Payloads};
 use super::{Cuts, ExchangeError, Key, Record};
 use crate::store::{Store, StoreWriter, Written};
 
@@ -17,15 +18,14 @@ pub struct ExchangeWriter {
     budget: usize,
     unique: bool,
     entries: Vec<Place>,
-    payloads: Vec<u8>,
+    payloads: Payloads,
     runs: Vec<String>,
 }
 
 /// A record in memory: its key and where its payload lies.
 struct Place {
     key: Key,
-    start: usize,
-    length: u32,
+    payload: At,
 }
 
 impl ExchangeWriter {
@@ -39,7 +39,7 @@ impl ExchangeWriter {
             budget: budget.max(1 << 16),
             unique: false,
             entries: Vec::new(),
-            payloads: Vec::new(),
+            payloads: Payloads::default(),
             runs: Vec::new(),
         }
     }
@@ -58,29 +58,24 @@ impl ExchangeWriter {
     /// # Errors
     /// When memory is full and the run cannot be written.
     pub fn push(&mut self, key: Key, payload: &[u8]) -> Result<(), ExchangeError> {
-        self.push_with(key, |payloads| payloads.extend_from_slice(payload))
+        self.push_parts(key, &[payload])
     }
 
-    /// Adds a record whose payload `write` appends to the bytes it gets.
+    /// Adds a record whose payload is `parts`, one behind the other.
     ///
     /// # Errors
     /// As [`ExchangeWriter::push`].
-    pub fn push_with(
-        &mut self,
-        key: Key,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), ExchangeError> {
-        let start = self.payloads.len();
-        write(&mut self.payloads);
-        let length = self.payloads.len().saturating_sub(start);
-        let Some(length) = u32::try_from(length).ok().filter(|_| length <= MAX_PAYLOAD) else {
+    pub fn push_parts(&mut self, key: Key, parts: &[&[u8]]) -> Result<(), ExchangeError> {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let payload = if length <= MAX_PAYLOAD { self.payloads.push(parts) } else { None };
+        let Some(payload) = payload else {
             return Err(ExchangeError::Damaged {
                 path: self.path.clone(),
                 detail: "a record of more than 2 GiB",
             });
         };
-        self.entries.push(Place { key, start, length });
-        let held = self.payloads.len() + self.entries.len() * size_of::<Place>();
+        self.entries.push(Place { key, payload });
+        let held = self.payloads.bytes() + self.entries.len() * size_of::<Place>();
         if held > self.budget {
             self.spill()?;
         }
@@ -99,10 +94,6 @@ impl ExchangeWriter {
         });
     }
 
-    fn payload(&self, place: &Place) -> &[u8] {
-        &self.payloads[place.start..place.start + place.length as usize]
-    }
-
     fn file(&self, path: &str, cuts: Cuts) -> Result<SortedFile, ExchangeError> {
         let mut file = SortedFile::create(&self.store, path, cuts)?;
         file.unique = self.unique;
@@ -115,7 +106,7 @@ impl ExchangeWriter {
         let path = format!("{}.run{}", self.path, self.runs.len());
         let mut out = self.file(&path, Cuts::Even { parts: 1 })?;
         for place in &self.entries {
-            out.push(&place.key, self.payload(place))?;
+            out.push(&place.key, self.payloads.get(place.payload))?;
         }
         out.finish()?;
         self.runs.push(path);
@@ -133,7 +124,7 @@ impl ExchangeWriter {
             self.sort();
             let mut out = self.file(&self.path, self.cuts)?;
             for place in &self.entries {
-                out.push(&place.key, self.payload(place))?;
+                out.push(&place.key, self.payloads.get(place.payload))?;
             }
             return out.finish();
         }

@@ -9,7 +9,7 @@ use super::TokensError;
 use super::count::{Cells, SliceTable};
 use super::cut::{self, share};
 use super::mixture::{Mix, Segment};
-use super::record::{Slices, TokenRecord, key};
+use super::record::{HEAD, Slices, TokenRecord, key};
 use crate::document::DocumentId;
 use crate::exchange::{Cuts, ExchangeWriter, Merge, Record};
 use crate::exec::ExecError;
@@ -63,7 +63,6 @@ pub(crate) fn run(
         let scratch = format!("{work}.merge");
         let mut merge = Merge::range(store, dealing.exchange, blocks, &scratch)?;
         let mut record = Record::default();
-        let mut payload = Vec::new();
         let mut at = slices[first].start;
         while merge.next_into(&mut record)? {
             let document = TokenRecord::read(&record.payload).ok_or(TokensError::Damaged {
@@ -72,12 +71,13 @@ pub(crate) fn run(
             })?;
             // At most 20,000 cells.
             let number = u32::try_from(index).unwrap_or(u32::MAX);
-            payload.clear();
-            TokenRecord { cell: number, ..document }.write(&mut payload);
+            let dealt = TokenRecord { cell: number, ..document };
+            let mut head = [0; HEAD];
+            let parts = dealt.parts(&mut head);
             if cell.validation {
                 let order = document.id.random(engine.plan.seed, "mixture validation");
                 let tie = tie(document.id, 0);
-                out.push(key(cut::validation_group(), dealing.slices, order, tie), &payload)?;
+                out.push_parts(key(cut::validation_group(), dealing.slices, order, tie), &parts)?;
                 sent += 1;
             }
             for (segment, purpose) in segments.iter().zip(&purposes) {
@@ -87,10 +87,8 @@ pub(crate) fn run(
                 let total = dealing.mix.stages[segment.stage].tokens[index];
                 let order = place(segment, total, document.id.random(engine.plan.seed, purpose));
                 let group = cut::stage_group(segment.stage);
-                out.push(
-                    key(group, dealing.slices, order, tie(document.id, segment.epoch)),
-                    &payload,
-                )?;
+                let tie = tie(document.id, segment.epoch);
+                out.push_parts(key(group, dealing.slices, order, tie), &parts)?;
                 sent += 1;
             }
             at += (document.tokens.len() / dealing.width) as u64;

@@ -100,19 +100,17 @@ pub struct TokenRecord<'a> {
 }
 
 /// Bytes before the runs.
-const HEAD: usize = 16 + 4 + 4;
+pub const HEAD: usize = 16 + 4 + 4;
 
 impl<'a> TokenRecord<'a> {
-    /// Appends the record to `out`.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(HEAD + self.runs.len() + self.tokens.len());
-        out.extend_from_slice(&self.id.0.to_be_bytes());
-        out.extend_from_slice(&self.cell.to_le_bytes());
+    /// The record in parts that follow each other; `head` is room for the first.
+    pub fn parts<'b>(&'b self, head: &'b mut [u8; HEAD]) -> [&'b [u8]; 3] {
+        head[..16].copy_from_slice(&self.id.0.to_be_bytes());
+        head[16..20].copy_from_slice(&self.cell.to_le_bytes());
         // A document has at most 256 MB of text.
         let runs = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
-        out.extend_from_slice(&runs.to_le_bytes());
-        out.extend_from_slice(self.runs);
-        out.extend_from_slice(self.tokens);
+        head[20..].copy_from_slice(&runs.to_le_bytes());
+        [head, self.runs, self.tokens]
     }
 
     /// Reads a record; `None` where it is none.
@@ -193,8 +191,7 @@ mod tests {
             prop_assert_eq!(read_runs(&runs, mask.len()), Some(mask.clone()));
             prop_assert_eq!(read_runs(&runs, mask.len() + 1), None);
             let record = TokenRecord { id: DocumentId(id), cell, runs: &runs, tokens: &tokens };
-            let mut bytes = Vec::new();
-            record.write(&mut bytes);
+            let bytes = record.parts(&mut [0; HEAD]).concat();
             prop_assert_eq!(TokenRecord::read(&bytes), Some(record));
             prop_assert_eq!(TokenRecord::read(&bytes[..23.min(bytes.len())]), None);
         }

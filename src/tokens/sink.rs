@@ -3,7 +3,7 @@
 use super::TokenBatch;
 use super::cells::{CellField, CellName};
 use super::count::Counter;
-use super::record::{Group, Slices, TokenRecord, key, write_runs};
+use super::record::{Group, HEAD, Slices, TokenRecord, key, write_runs};
 use super::{is_validation, shuffle_order};
 use crate::document::{Batch, DocumentId};
 use crate::exchange::{Cuts, ExchangeWriter};
@@ -91,7 +91,8 @@ impl TokenSink {
         let record = TokenRecord { id, cell: 0, runs: &self.runs, tokens };
         #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
         let tie = id.0 as u64;
-        self.out.push_with(key(group, self.slices, order, tie), |out| record.write(out))?;
+        let key = key(group, self.slices, order, tie);
+        self.out.push_parts(key, &record.parts(&mut [0; HEAD]))?;
         let count = (tokens.len() / self.width) as u64;
         self.counter.add(group, &self.name, validation, order, count);
         self.records += 1;

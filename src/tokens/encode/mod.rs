@@ -258,7 +258,8 @@ pub struct TokenBatch {
 impl TokenBatch {
     fn new(batch: &Batch, width: Width) -> Self {
         Self {
-            bytes: Vec::with_capacity(batch.text_bytes() / 2),
+            // A token is of some four bytes of text.
+            bytes: Vec::with_capacity(batch.text_bytes() / 4 * width.bytes()),
             ends: Vec::with_capacity(batch.len()),
             loss: Vec::new(),
             loss_ends: Vec::new(),

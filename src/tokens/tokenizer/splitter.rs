@@ -7,8 +7,9 @@ use tokenizers::pre_tokenizers::split::{Search, Split, SplitPattern};
 use super::engine::covers;
 use super::exact::Exact;
 
-/// A text longer than this is cut: the library keeps some twenty bytes a byte of text.
-const CUT_BYTES: usize = 1 << 20;
+/// A text longer than this, and half as much again, is cut: the library goes over a text several
+/// times and keeps some twenty bytes a byte of it, which should stay in a near cache.
+const CUT_BYTES: usize = 32 << 10;
 
 /// The pre-tokenizer of a tokenizer, and where long texts may be cut.
 pub(super) struct Splitter {
