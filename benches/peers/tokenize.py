@@ -6,7 +6,9 @@ gigatoken, on English, Chinese and code, with GPT-2's and o200k's vocabulary, in
 
 TOKENS is the program `benches/tokens.rs` (`cargo build --bench tokens`), TAMIS the command. DIR is
 that of `../parity/token_ids.py`. Every tool runs as a process of its own on one thread, in turn,
-round after round; CPU seconds count, and of the rounds the best one.
+round after round; CPU seconds count: the best of all rounds, and the median of what each round's are
+of the bare encoder's speed in the same round. On a machine with neighbours only many rounds tell
+anything.
 
 * `bare`: `encode_into` of the library, all texts in memory; the mark that the others are put to.
 * `encoder`: tamis's own loop around the library's parts, the same way.
@@ -30,6 +32,7 @@ import argparse
 import gzip
 import json
 import os
+import statistics
 import struct
 import subprocess
 import tempfile
@@ -222,6 +225,7 @@ def main() -> None:
             with jsonl.open("w") as file:
                 for number, text in enumerate(found):
                     print(json.dumps({"id": number, "text": text}, ensure_ascii=False), file=file)
+            (work / "short.jsonl").write_text('{"id": 0, "text": "short"}\n')
             for copy in range(1, COPIES):
                 os.link(jsonl, work / f"{name}-{copy}.jsonl")
             for vocabulary in arguments.vocabularies:
@@ -232,22 +236,17 @@ def main() -> None:
 def measure(
     arguments: argparse.Namespace, work: Path, title: str, megabytes: float, path: Path, frames: Path, jsonl: Path
 ) -> None:
-    best: dict[str, float] = {}
+    seen: dict[str, list[float]] = {}
 
     def took(name: str, seconds: float) -> None:
-        best[name] = min(seconds, best.get(name, seconds))
+        seen.setdefault(name, []).append(seconds)
 
     def tamis(name: str, more: str) -> None:
-        for files, paths in (("one", jsonl), ("all", str(jsonl).replace("-0.jsonl", "-*.jsonl"))):
+        for files, paths in (("start", jsonl.with_name("short.jsonl")), ("all", str(jsonl).replace("-0.jsonl", "-*.jsonl"))):
             pipeline = work / "pipeline.toml"
             pipeline.write_text(PIPELINE.format(path=paths) + more)
             command = [arguments.tamis, "run", pipeline, "--out", work / "out", "--fresh", "--threads", "1"]
             took(f"{name}, {files}", child(command))
-
-    def a_file(name: str) -> float:
-        # What several files take more than one, so that loading counts for nobody. Each at its
-        # best, since loading o200k takes longer than a file and varies by as much.
-        return (best.pop(f"{name}, all") - best.pop(f"{name}, one")) / (COPIES - 1)
 
     for _ in range(arguments.rounds):
         for kind in arguments.only:
@@ -270,17 +269,28 @@ def measure(
             except subprocess.CalledProcessError as error:
                 reason = (error.stderr or b"").decode().strip().splitlines()[-1:]
                 print(f"{title}: {kind} failed {reason}", file=sys.stderr)
-    if {"reading, all", "tamis, all"} <= best.keys():
-        best["reading"] = a_file("reading")
-        best["tamis"] = a_file("tamis") - best["reading"]
-    print(f"\n{title}: {megabytes:.1f} MB\n{'':16} ms/MB  of bare  beside bare, ms/MB")
+    per_round = {name: seconds for name, seconds in seen.items() if "," not in name or "warm" in name}
+    best = {name: min(seconds) for name, seconds in per_round.items()}
+    if "tamis, all" in seen:
+        # Less what a single short text takes, so that starting and loading count for nobody.
+        def a_file(parts: Callable[[list[float]], list[float]]) -> tuple[list[float], list[float]]:
+            took = {name: parts(seconds) for name, seconds in seen.items()}
+            both = zip(took["reading, all"], took["reading, start"], strict=True)
+            reading = [(all_files - start) / COPIES for all_files, start in both]
+            both = zip(took["tamis, all"], took["tamis, start"], reading, strict=True)
+            return reading, [(all_files - start) / COPIES - less for all_files, start, less in both]
+
+        per_round["reading"], per_round["tamis"] = a_file(list)
+        (best["reading"],), (best["tamis"],) = a_file(lambda seconds: [min(seconds)])
+    print(f"\n{title}: {megabytes:.1f} MB\n{'':16} ms/MB  of bare  median of rounds  beside bare, ms/MB")
     bare = best.get("bare")
     for name, seconds in best.items():
         line = f"{name:16} {1000 * seconds / megabytes:6.2f}"
         if bare and name != "reading":
-            line += f"  {bare / seconds:6.3f}×"
+            ratios = [b / s for b, s in zip(per_round["bare"], per_round[name], strict=True)]
+            line += f"  {bare / seconds:6.3f}×  {statistics.median(ratios):15.3f}×"
             if name in ("tamis", "encoder"):
-                line += f"  {1000 * (seconds - bare) / megabytes:6.2f}"
+                line += f"  {1000 * (seconds - bare) / megabytes:18.2f}"
         print(line, flush=True)
 
 

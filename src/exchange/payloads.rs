@@ -10,7 +10,8 @@ pub(super) struct Payloads {
     chunks: Vec<Vec<u8>>,
     /// Empty ones.
     idle: Vec<Vec<u8>>,
-    bytes: usize,
+    /// Of payloads, and of ends of chunks that the next one did not fit in.
+    taken: usize,
 }
 
 /// Where a payload lies.
@@ -22,17 +23,18 @@ pub(super) struct At {
 }
 
 impl Payloads {
-    /// Bytes that are held.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Bytes that are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.taken
     }
 
     /// Adds the payload that `parts` are, one behind the other; `None` where it is of 4 GiB or more.
     pub(super) fn push(&mut self, parts: &[&[u8]]) -> Option<At> {
         let bytes = parts.iter().map(|part| part.len()).sum();
         let length = u32::try_from(bytes).ok()?;
-        let has_room = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= bytes;
-        if !self.chunks.last().is_some_and(has_room) {
+        let room = self.chunks.last().map_or(0, |chunk| chunk.capacity() - chunk.len());
+        if room < bytes || self.chunks.is_empty() {
+            self.taken += room;
             let idle = if bytes <= CHUNK { self.idle.pop() } else { None };
             self.chunks.push(idle.unwrap_or_else(|| Vec::with_capacity(bytes.max(CHUNK))));
         }
@@ -42,7 +44,7 @@ impl Payloads {
         for part in parts {
             last.extend_from_slice(part);
         }
-        self.bytes += bytes;
+        self.taken += bytes;
         Some(At { chunk, start, length })
     }
 
@@ -60,7 +62,7 @@ impl Payloads {
                 self.idle.push(chunk);
             }
         }
-        self.bytes = 0;
+        self.taken = 0;
     }
 }
 
@@ -74,16 +76,18 @@ mod tests {
         for round in 0..3_u8 {
             let sizes = [0, 1, CHUNK - 1, CHUNK / 2, CHUNK, CHUNK + 1, 3, 2 * CHUNK, 0];
             let bytes = sizes.map(|size| vec![round; size]);
-            let held = bytes.each_ref().map(|bytes| {
+            let places = bytes.each_ref().map(|bytes| {
                 let (left, right) = bytes.split_at(bytes.len() / 3);
                 payloads.push(&[left, right]).unwrap()
             });
-            assert_eq!(payloads.bytes(), sizes.iter().sum::<usize>());
-            for (bytes, at) in bytes.iter().zip(held) {
+            let held: usize = payloads.chunks.iter().map(Vec::capacity).sum();
+            let sum: usize = sizes.iter().sum();
+            assert!(payloads.taken() > sum && payloads.taken() <= held);
+            for (bytes, at) in bytes.iter().zip(places) {
                 assert!(payloads.get(at) == bytes);
             }
             payloads.clear();
-            assert_eq!(payloads.bytes(), 0);
+            assert_eq!(payloads.taken(), 0);
         }
         assert!(
             payloads.idle.len() < 6 && payloads.idle.iter().all(|idle| idle.capacity() == CHUNK)

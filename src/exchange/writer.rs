@@ -75,7 +75,7 @@ impl ExchangeWriter {
             });
         };
         self.entries.push(Place { key, payload });
-        let held = self.payloads.bytes() + self.entries.len() * size_of::<Place>();
+        let held = self.payloads.taken() + self.entries.len() * size_of::<Place>();
         if held > self.budget {
             self.spill()?;
         }

@@ -210,7 +210,7 @@ impl Remembered {
 enum Sink {
     Exchange {
         spool: Box<SpoolWriter>,
-        keys: ExchangeWriter,
+        keys: Box<ExchangeWriter>,
         records: u64,
     },
     Final {
@@ -236,7 +236,12 @@ impl Sink {
                         plan,
                         signals,
                     )?),
-                    keys: ExchangeWriter::new(store, format!("{}.keys", flow.work), *cuts, budget),
+                    keys: Box::new(ExchangeWriter::new(
+                        store,
+                        format!("{}.keys", flow.work),
+                        *cuts,
+                        budget,
+                    )),
                     records: 0,
                 }
             }

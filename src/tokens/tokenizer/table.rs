@@ -60,14 +60,11 @@ fn hash(bytes: [u8; SHORT], length: u32) -> u32 {
 }
 
 /// The bytes from `at` on, and zeros behind the end.
-#[inline]
 fn window(text: &[u8], at: usize) -> [u8; SHORT] {
-    if let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        return *bytes;
-    }
     let mut bytes = [0; SHORT];
     let rest = text.get(at..).unwrap_or_default();
-    bytes[..rest.len()].copy_from_slice(rest);
+    let length = rest.len().min(SHORT);
+    bytes[..length].copy_from_slice(&rest[..length]);
     bytes
 }
 
@@ -91,26 +88,59 @@ impl Table {
     }
 
     /// Whether `ids`, one after the other, spell `text`.
-    pub(super) fn spells(&self, ids: &[u32], text: &[u8]) -> bool {
+    pub(super) fn spells(&self, mut ids: &[u32], text: &[u8]) -> bool {
         let mut at = 0;
         let mut different = 0;
-        for &id in ids {
-            let Some(&tag) = self.tags.get(id as usize) else { return false };
+        loop {
+            let run = run(&self.tags, ids, text, at);
+            different |= run.different;
+            at += run.bytes;
+            // One that is long, or near the end of the text, or no token.
+            let Some((id, rest)) = ids.get(run.tokens..).and_then(<[u32]>::split_first) else {
+                return different == 0 && at == text.len();
+            };
+            let Some(&tag) = self.tags.get(*id as usize) else { return false };
             let length = tag & 0xff;
             if length == LONG {
-                let rest = text.get(at..).unwrap_or_default();
-                let Some(bytes) = self.long.get(&id) else { return false };
-                if !rest.starts_with(bytes) {
+                let Some(bytes) = self.long.get(id) else { return false };
+                if !text.get(at..).unwrap_or_default().starts_with(bytes) {
                     return false;
                 }
                 at += bytes.len();
-                continue;
+            } else {
+                different |= hash(window(text, at), length) ^ (tag >> 8);
+                at += length as usize;
             }
-            different |= hash(window(text, at), length) ^ (tag >> 8);
-            at += length as usize;
+            ids = rest;
         }
-        different == 0 && at == text.len()
     }
+}
+
+/// Tokens that follow each other.
+struct Run {
+    tokens: usize,
+    bytes: usize,
+    /// Not zero where one is not what the text says.
+    different: u32,
+}
+
+/// The first of `ids` that can be told by a hash of the text from `from` on. Almost all tokens go
+/// through this loop; a call in it would push what it needs out of the registers.
+#[inline(never)]
+fn run(tags: &[u32], ids: &[u32], text: &[u8], from: usize) -> Run {
+    let (mut tokens, mut at, mut different) = (0, from, 0);
+    for &id in ids {
+        let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) else { break };
+        let Some(&tag) = tags.get(id as usize) else { break };
+        let length = tag & 0xff;
+        if length == LONG {
+            break;
+        }
+        different |= hash(*bytes, length) ^ (tag >> 8);
+        at += length as usize;
+        tokens += 1;
+    }
+    Run { tokens, bytes: at - from, different }
 }
 
 #[cfg(test)]
